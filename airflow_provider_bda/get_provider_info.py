@@ -1,0 +1,60 @@
+"""What Airflow registers of this provider. Imports nothing: Airflow calls it while it is still starting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Answer the provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
+    integration = "Amazon Bedrock Data Automation"
+    package = "airflow_provider_bda"
+    return {
+        "package-name": "airflow-provider-bda",
+        "name": integration,
+        "description": "Hooks, deferrable operators, sensors and triggers for Amazon Bedrock Data Automation.",
+        "integrations": [
+            {
+                "integration-name": integration,
+                "external-doc-url": "https://docs.aws.amazon.com/bedrock/latest/userguide/bda.html",
+                "tags": ["aws"],
+            }
+        ],
+        "operators": [
+            {"integration-name": integration, "python-modules": [f"{package}.operators.invocation"]},
+        ],
+        "hooks": [
+            {"integration-name": integration, "python-modules": [f"{package}.hooks.bedrock_data_automation"]},
+        ],
+        "triggers": [
+            {"integration-name": integration, "python-modules": [f"{package}.triggers.job"]},
+        ],
+        "extra-links": [
+            f"{package}.links.BdaOutputLink",
+            f"{package}.links.BdaProjectLink",
+        ],
+        "config": {
+            "bda": {
+                "description": "Options of airflow-provider-bda.",
+                "options": {
+                    "default_tags": {
+                        "description": "Tags put on every job, as a JSON object of strings.",
+                        "type": "string",
+                        "example": '{"team": "claims"}',
+                        "default": None,
+                        "version_added": "0.1.0",
+                    },
+                    "airflow_tags": {
+                        "description": (
+                            "Whether every job is tagged with airflow_dag_id and airflow_task_id. "
+                            "Tagging needs the permission bedrock:TagResource."
+                        ),
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                        "version_added": "0.1.0",
+                    },
+                },
+            }
+        },
+    }

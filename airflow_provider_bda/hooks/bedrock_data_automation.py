@@ -1,0 +1,189 @@
+"""Hooks for the two clients of Bedrock Data Automation: the runtime (jobs) and the control plane (resources).
+
+Each operation of the runtime is a method of its boto3 name that takes boto3's own arguments; errors are
+boto3's own too (``botocore.exceptions.ClientError``), except where a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+from airflow_provider_bda.exceptions import BdaInputError, BdaJobError, job_error
+from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
+from airflow_provider_bda.jobs.decision import JobWait
+from airflow_provider_bda.jobs.kind import Outcome
+from airflow_provider_bda.jobs.profile import profile_arn
+from airflow_provider_bda.results import load_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from airflow_provider_bda.results import Results
+
+__all__ = ["BedrockDataAutomationHook", "BedrockDataAutomationRuntimeHook"]
+
+
+class BedrockDataAutomationRuntimeHook(BdaBaseHook):
+    """Submit documents, images, audio and video to Bedrock Data Automation and read what it found.
+
+    Takes the arguments of the Amazon provider's ``AwsBaseHook`` (``aws_conn_id``, ``region_name``, ``verify``,
+    ``config``). A connection that is named and does not exist is an error.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["client_type"] = "bedrock-data-automation-runtime"
+        super().__init__(*args, **kwargs)
+
+    def invoke_data_automation_async(self, **request: Any) -> dict[str, Any]:
+        """Submit a job; answers ``{"invocationArn": ...}``. Pass ``clientToken``, or a retry buys a second job."""
+        return self.call("invoke_data_automation_async", request)
+
+    def get_data_automation_status(self, **request: Any) -> dict[str, Any]:
+        """Answer the status of the job ``invocationArn``. ``status`` may be missing: that is no success."""
+        return self.call("get_data_automation_status", request)
+
+    def invoke_data_automation(self, **request: Any) -> dict[str, Any]:
+        """Process one small input and answer its output, without a job."""
+        return self.call("invoke_data_automation", request)
+
+    def tag_resource(self, **request: Any) -> dict[str, Any]:
+        """Put ``tags`` on the job ``resourceARN``."""
+        return self.call("tag_resource", request)
+
+    def untag_resource(self, **request: Any) -> dict[str, Any]:
+        """Take ``tagKeys`` off the job ``resourceARN``."""
+        return self.call("untag_resource", request)
+
+    def list_tags_for_resource(self, **request: Any) -> dict[str, Any]:
+        """Answer the tags of the job ``resourceARN``."""
+        return self.call("list_tags_for_resource", request)
+
+    def get_results(self, job: str, view: Literal["auto", "redacted", "full"] = "auto") -> Results:
+        """Read what a finished job left on S3, as typed views. Bodies are read when they are asked for.
+
+        :param job: the invocation ARN, or the S3 URI of the job's ``job_metadata.json``
+            (an operator's ``output_s3_uri``).
+        :param view: "redacted" reads the redacted twin of each output, "full" the original, "auto" the
+            redacted one where the job wrote one.
+        :raises BdaInputError: ``job`` is neither, or the job has not ended.
+        :raises BdaJobError: the job ended, and not as success.
+        """
+        uri = job if job.startswith("s3://") else self._metadata_uri(job)
+        return load_results(self.read_s3, uri, view=view)
+
+    def read_s3(self, uri: str) -> bytes:
+        """Read one S3 object with this hook's connection."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self.s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    @property
+    def s3_client(self) -> Any:
+        """The S3 client of the Amazon provider's S3 hook, with this hook's connection."""
+        cached = self.__dict__.get("_s3_client")
+        if cached is None:
+            hook = S3Hook(
+                aws_conn_id=self.aws_conn_id,
+                region_name=self._region_name,
+                verify=self._verify,
+                config=self._config,
+            )
+            # The connection this hook already holds: checked for existence, and fetched once.
+            hook.__dict__["conn_config"] = self.conn_config
+            cached = self.__dict__["_s3_client"] = hook.get_conn()
+        return cached
+
+    def default_profile_arn(self, account: str | None = None) -> str:
+        """Build the ARN of the data-automation profile for this hook's Region.
+
+        :param account: the account; None asks STS (GetCallerIdentity).
+        :raises BdaInputError: no profile is known for the Region.
+        """
+        region = self.conn_region_name
+        try:
+            # An unknown Region is found before STS is asked.
+            profile_arn(region, "")
+        except ValueError as error:
+            raise BdaInputError(f"profile_arn: {error}") from error
+        return profile_arn(region, account or self.account_id)
+
+    def _metadata_uri(self, arn: str) -> str:
+        if ":data-automation-invocation/" not in arn:
+            raise BdaInputError(
+                f"job: {arn!r} is neither an invocation ARN nor the s3:// URI of a job_metadata.json; pass the "
+                "operator's invocation_arn or output_s3_uri"
+            )
+        wait = JobWait(DATA_AUTOMATION, {"invocationArn": arn})
+        event = wait.on_answer(self.get_data_automation_status(invocationArn=arn), now=0.0).event
+        if event is None:
+            raise BdaInputError(f"job: {arn} has not ended; wait for it before reading its results")
+        if event.outcome is not Outcome.SUCCEEDED:
+            raise job_error(DATA_AUTOMATION, event)
+        uri: str | None = (event.answer.get("outputConfiguration") or {}).get("s3Uri")
+        if not uri:
+            raise BdaJobError(
+                f"{arn} ended as {event.status}, but its status names no output", **_facts(event)
+            )
+        return uri
+
+
+def _facts(event: Any) -> dict[str, Any]:
+    return {"kind": event.kind, "handle": event.handle, "status": event.status}
+
+
+class BedrockDataAutomationHook(BdaBaseHook):
+    """Find projects and blueprints of Bedrock Data Automation by name.
+
+    Takes the arguments of the Amazon provider's ``AwsBaseHook``. ``hook.conn`` is the boto3 client with all
+    operations of the control plane.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["client_type"] = "bedrock-data-automation"
+        super().__init__(*args, **kwargs)
+        self._arns: dict[tuple[str, str], str] = {}
+
+    def iter_projects(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield every project's summary, over all pages (ListDataAutomationProjects)."""
+        yield from self._pages("list_data_automation_projects", "projects", filters)
+
+    def iter_blueprints(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield every blueprint's summary, over all pages (ListBlueprints)."""
+        yield from self._pages("list_blueprints", "blueprints", filters)
+
+    def _pages(self, operation: str, member: str, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        client: Any = self.conn
+        for page in client.get_paginator(operation).paginate(**filters):
+            yield from page[member]
+
+    def project_arn(self, project: str) -> str:
+        """Answer the ARN of a project given by ARN or name. A name is looked up once per hook.
+
+        :raises BdaInputError: no project or more than one has the name.
+        """
+        return project if project.startswith("arn:") else self._find("project", project)
+
+    def blueprint_arn(self, blueprint: str) -> str:
+        """Answer the ARN of a blueprint given by ARN or name. A name is looked up once per hook.
+
+        :raises BdaInputError: no blueprint or more than one has the name.
+        """
+        return blueprint if blueprint.startswith("arn:") else self._find("blueprint", blueprint)
+
+    def _find(self, what: str, name: str) -> str:
+        if (what, name) not in self._arns:
+            # A project in two stages, or a blueprint in several versions, is one ARN in many summaries.
+            summaries = self.iter_projects() if what == "project" else self.iter_blueprints()
+            arns = {str(s[f"{what}Arn"]) for s in summaries if s.get(f"{what}Name") == name}
+            if len(arns) != 1:
+                found = f"{len(arns)} {what}s are" if arns else f"no {what} is"
+                raise BdaInputError(
+                    f"{what}: {found} named {name!r} in {self.conn_region_name}; pass the ARN"
+                    + (f", one of {', '.join(sorted(arns))}" if arns else f" or create the {what} first")
+                )
+            self._arns[what, name] = arns.pop()
+        return self._arns[what, name]

@@ -1,0 +1,279 @@
+"""What every operator that runs a job does: submit once, save the handle, wait, answer.
+
+Identity (which job a try stands for) is in ``_identity``; the wait's decision is ``jobs.decision``, the same
+for the deferred and the blocking mode. A subclass names its kind and builds its request; nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_bda._compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT, conf
+from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.exceptions import BdaEventError, BdaInputError, job_error
+from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.jobs.decision import JobWait, Note
+from airflow_provider_bda.jobs.event import JobEvent, job_result
+from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
+from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job
+from airflow_provider_bda.triggers.job import JobTrigger
+from airflow_provider_bda.triggers.timer import TimerTrigger
+from airflow_provider_bda.waiting.poller import wait_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DEFAULT_WAIT = timedelta(hours=24)
+#: Our own deadline comes first; Airflow's trigger timeout is for a triggerer that is down.
+TRIGGER_MARGIN = timedelta(minutes=2)
+#: Where a job's handle stands while it runs, for people, links and the UI.
+XCOM_KEY = "bda_job"
+_RENAMED = {"waiter_delay": "poll_interval", "waiter_max_attempts": "wait_timeout (seconds)"}
+
+
+class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
+    """Run one job of a kind: submit it, wait without a worker slot, return its facts.
+
+    :param wait_for_completion: whether to wait for the job; False returns with the status at submit.
+    :param deferrable: whether to wait in the triggerer instead of on the worker. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :param poll_interval: seconds between two status calls; None for the kind's default.
+    :param status_retries: consecutive failing status calls before the job counts as lost; None bears them
+        until the deadline.
+    :param wait_timeout: seconds (or a timedelta) the whole wait may take, submit included. None means
+        ``execution_timeout``, else 24 hours; the lower of the two counts, and unlike Airflow's own
+        ``execution_timeout`` it holds while the task is deferred.
+    :param end_from_trigger: whether a success ends the task in the triggerer, without a worker: no asset
+        events, no callbacks of the worker's side.
+    :param aws_conn_id: (templated) the Airflow connection. None means boto's own chain of credentials; a
+        connection that does not exist is an error.
+    :param region_name: (templated) the AWS Region; None for the connection's.
+    :param verify: (templated) TLS verification or the path of a CA bundle; None for the connection's.
+    :param botocore_config: (templated) arguments of ``botocore.config.Config``.
+    :raises BdaInputError: an argument cannot work; nothing was submitted, a retry changes nothing.
+    :raises BdaJobRejected: the service blames the request; Airflow does not retry.
+    :raises BdaJobBroken: the service blames itself; a retry submits a new job.
+    :raises BdaJobTimeout: the deadline passed; the job goes on, a retry waits for it again.
+    :raises BdaJobLost: the status could not be read; a retry asks for the same job first.
+    """
+
+    #: The job kind; a concrete operator must set it.
+    job: ClassVar[JobKind]
+    hook_class: ClassVar[type[BdaBaseHook]] = BdaBaseHook
+    aws_template_fields: ClassVar[tuple[str, ...]] = (
+        "aws_conn_id",
+        "region_name",
+        "verify",
+        "botocore_config",
+    )
+
+    template_fields: Sequence[str] = aws_template_fields
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        poll_interval: float | None = None,
+        status_retries: int | None = None,
+        wait_timeout: float | timedelta | None = None,
+        end_from_trigger: bool = False,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for old, new in _RENAMED.items():
+            if old in kwargs:
+                raise BdaInputError(f"{old}: this operator waits by time; use {new} instead")
+        kwargs.setdefault("multiple_outputs", True)
+        super().__init__(**kwargs)
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False)
+            if deferrable is None
+            else deferrable
+        )
+        self.poll_interval = _positive("poll_interval", poll_interval)
+        self.status_retries = status_retries
+        self.wait_timeout = _positive("wait_timeout", wait_timeout)
+        self.end_from_trigger = end_from_trigger
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def request(self, context: Any) -> dict[str, Any]:
+        """Build the request of the kind's start operation, without its token.
+
+        :raises BdaInputError: an argument cannot work.
+        """
+        raise NotImplementedError
+
+    def output_s3_uri_of(self, handle: Mapping[str, str]) -> str | None:
+        """Answer where the job will write, as far as that is known before it ends."""
+
+    def push_links(self, context: Any, handle: Mapping[str, str], request: Mapping[str, Any]) -> None:
+        """Push the operator's console links."""
+
+    @property
+    def own_token(self) -> str | None:
+        """The token the Dag author chose, if any."""
+        return None
+
+    @property
+    def target(self) -> AwsTarget:
+        """Which AWS this task talks to."""
+        return AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+
+    @cached_property
+    def hook(self) -> Any:
+        """The hook of the kind's service."""
+        return self.hook_class.for_target(self.target)
+
+    def execute(self, context: Any) -> Any:
+        """Submit the job, or find the one this try stands for, and wait for it."""
+        return self._run(context, time.time() + self._wait_seconds())
+
+    def submit_again(self, context: Any, event: Any) -> Any:
+        """Go on after the service told us to come back later."""
+        return self._run(context, float(event["deadline"]))
+
+    def execute_complete(self, context: Any, event: Any) -> Any:  # noqa: ARG002 - Airflow's signature
+        """Act on the trigger's event: return the job's facts or raise what it says.
+
+        :raises BdaEventError: the event is none of ours.
+        """
+        try:
+            read = JobEvent.from_dict(event)
+        except ValueError as error:
+            raise BdaEventError(
+                f"the task was resumed with an event that is none of ours ({error}). A retry asks for the job itself",
+                kind=self.job.name,
+            ) from error
+        if read.kind != self.job.name:
+            raise BdaEventError(f"the task was resumed with the event of a {read.kind}", kind=self.job.name)
+        return self._finish(read)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Resume; on Airflow's own trigger timeout (no triggerer ran) ask once before giving up."""
+        if next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") == TRIGGER_TIMED_OUT:
+            job = context["ti"].xcom_pull(
+                key=XCOM_KEY, task_ids=self.task_id, map_indexes=context["ti"].map_index
+            )
+            if isinstance(job, dict) and job.get("handle"):
+                return self._finish(self._wait_here(job["handle"], deadline=time.time()))
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def on_kill(self) -> None:
+        """Say that the job goes on, where the service cannot stop it."""
+        if self.job.stop_operation is None:
+            self.log.warning("the %s goes on and is billed: the service cannot stop it", self.job.title)
+
+    def _run(self, context: Any, deadline: float) -> Any:
+        request = self.request(context)
+        try:
+            job = obtain_job(self, context, request, deadline)
+        except BackPressure as busy:
+            self.log.warning("%s; asking again at %s", busy, _clock(busy.until))
+            return self.defer(
+                trigger=TimerTrigger(until=busy.until, payload={"deadline": deadline}),
+                method_name="submit_again",
+            )
+        self._tell(context, job, request)
+        if not self.wait_for_completion:
+            return self._finish_early(job)
+        if not self.deferrable:
+            return self._finish(self._wait_here(job.handle, deadline))
+        # An attribute of the operator would be gone when another worker resumes; all state is in the trigger.
+        return self.defer(
+            trigger=JobTrigger(
+                kind=self.job.name,
+                handle=job.handle,
+                **self.target.to_dict(),
+                poll_interval=self.poll_interval,
+                status_retries=self.status_retries,
+                deadline=deadline,
+                end_from_trigger=self.end_from_trigger,
+                push_result=self.do_xcom_push,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,
+        )
+
+    def _tell(self, context: Any, job: SavedJob, request: Mapping[str, Any]) -> None:
+        """Leave the handle where people, links and the next try find it, before anything waits."""
+        if not self.do_xcom_push:
+            return
+        context["ti"].xcom_push(
+            key=XCOM_KEY,
+            value={
+                "kind": self.job.name,
+                "handle": job.handle,
+                "aws_conn_id": self.aws_conn_id,
+                "region_name": self.region_name,
+                "output_s3_uri": self.output_s3_uri_of(job.handle),
+                "submitted_at": job.submitted_at,
+            },
+        )
+        self.push_links(context, job.handle, request)
+
+    def describe(self, handle: Mapping[str, str]) -> dict[str, Any]:
+        """Ask the service once for a job's status."""
+        answer: dict[str, Any] = self.hook.call(method_name(self.job.describe), handle)
+        return answer
+
+    def _wait_here(self, handle: Mapping[str, str], deadline: float) -> JobEvent:
+        wait = JobWait(self.job, handle, deadline=deadline, status_retries=self.status_retries)
+        interval = self.poll_interval or self.job.poll_interval
+        return wait_blocking(wait, lambda: self.describe(handle), interval, self._log_note)
+
+    def _finish(self, event: JobEvent) -> dict[str, Any]:
+        name = f"{self.job.title} {self.job.describe_handle(event.handle)}"
+        for moment, status in event.timeline:
+            self.log.info("%s: %s at %s", name, status, _clock(moment))
+        if event.outcome is not Outcome.SUCCEEDED:
+            raise job_error(self.job, event)
+        result = job_result(self.job, event)
+        self.log.info("%s ended as %s", name, event.status)
+        return result
+
+    def _finish_early(self, job: SavedJob) -> dict[str, Any]:
+        """Answer without waiting. A job the service already failed still fails the task."""
+        wait = JobWait(self.job, job.handle, deadline=0.0)
+        event = wait.on_answer(self.describe(job.handle), 0.0).event
+        if event is not None and event.outcome not in {Outcome.SUCCEEDED, Outcome.TIMEOUT}:
+            raise job_error(self.job, event)
+        if event is None:
+            raise BdaEventError(f"no decision on {job.handle}", kind=self.job.name, handle=job.handle)
+        result = job_result(self.job, event)
+        if "output_s3_uri" in result and event.outcome is Outcome.TIMEOUT:
+            result["output_s3_uri"] = self.output_s3_uri_of(job.handle)
+        return result
+
+    def _wait_seconds(self) -> float:
+        limits = [limit.total_seconds() for limit in (self.wait_timeout, self.execution_timeout) if limit]
+        return min(limits, default=DEFAULT_WAIT.total_seconds())
+
+    def _log_note(self, note: Note) -> None:
+        (self.log.warning if note.warning else self.log.info)("%s", note.text)
+
+
+def _positive(name: str, value: Any) -> Any:
+    """Refuse a duration of nothing; ``wait_timeout`` becomes a timedelta."""
+    if value is None:
+        return None
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        raise BdaInputError(f"{name}: {value!r} is no duration above 0 seconds")
+    return timedelta(seconds=seconds) if name == "wait_timeout" else float(seconds)
+
+
+def _clock(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")

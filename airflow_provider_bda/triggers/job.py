@@ -1,0 +1,122 @@
+"""The one trigger: waits for a job of any kind.
+
+It carries the kind's name and the handle, nothing that grows. It never submits, and it never stops a job in
+``cleanup``: that runs whenever a triggerer restarts.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.jobs.catalog import JOB_KINDS
+from airflow_provider_bda.jobs.decision import JobWait, Note
+from airflow_provider_bda.jobs.event import JobEvent, job_result
+from airflow_provider_bda.jobs.kind import Outcome
+from airflow_provider_bda.waiting.poller import follow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class JobTrigger(BaseTrigger):
+    """Wait for a job to end, without a client of its own: all triggers of one target share a poller.
+
+    Yields one event, :class:`~airflow_provider_bda.jobs.event.JobEvent` as a dict. Arguments are only ever
+    added, and unknown ones are taken and logged: a stored trigger outlives upgrades both ways.
+
+    :param kind: the job kind's name in :data:`~airflow_provider_bda.jobs.JOB_KINDS`.
+    :param handle: the kind's handle fields, ``{"invocationArn": "arn:..."}``.
+    :param aws_conn_id: the Airflow connection; None for boto's own chain of credentials.
+    :param region_name: the AWS Region; None for the connection's.
+    :param verify: TLS verification or the path of a CA bundle; None for the connection's.
+    :param botocore_config: arguments of ``botocore.config.Config``.
+    :param poll_interval: seconds between two status calls; None for the kind's default.
+    :param status_retries: consecutive failing status calls before the job counts as lost; None bears them
+        until the deadline.
+    :param deadline: epoch seconds at which the wait is given up; None waits for ever.
+    :param end_from_trigger: whether a success ends the task from here, without a worker.
+    :param push_result: whether such a success pushes the result as XCom.
+    :raises ValueError: the kind is unknown or the handle lacks a field.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        handle: dict[str, str],
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        poll_interval: float | None = None,
+        status_retries: int | None = None,
+        deadline: float | None = None,
+        end_from_trigger: bool = False,
+        push_result: bool = True,
+        **unknown: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        if kind not in JOB_KINDS:
+            raise ValueError(f"unknown job kind {kind!r}; known: {', '.join(sorted(JOB_KINDS))}")
+        self.kind = JOB_KINDS[kind]
+        if missing := [name for name in self.kind.handle if not handle.get(name)]:
+            raise ValueError(f"the handle of a {self.kind.title} lacks {', '.join(missing)}")
+        self.handle = dict(handle)
+        self.target = AwsTarget.of(aws_conn_id, region_name, verify, botocore_config)
+        self.poll_interval = poll_interval
+        self.status_retries = status_retries
+        self.deadline = deadline
+        self.end_from_trigger = end_from_trigger
+        self.push_result = push_result
+        if unknown:
+            self.log.warning("arguments of another release are passed over: %s", ", ".join(sorted(unknown)))
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Answer what Airflow stores of the trigger."""
+        return (
+            f"{JobTrigger.__module__}.{JobTrigger.__qualname__}",
+            {
+                "kind": self.kind.name,
+                "handle": self.handle,
+                **self.target.to_dict(),
+                "poll_interval": self.poll_interval,
+                "status_retries": self.status_retries,
+                "deadline": self.deadline,
+                "end_from_trigger": self.end_from_trigger,
+                "push_result": self.push_result,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, tell the task's log what is seen, and yield the event."""
+        wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
+        name = f"{self.kind.title} {self.kind.describe_handle(self.handle)}"
+        async with aclosing(
+            follow(wait, self.target, self.poll_interval or self.kind.poll_interval)
+        ) as items:
+            async for item in items:
+                if isinstance(item, Note):
+                    (self.log.warning if item.warning else self.log.info)("%s: %s", name, item.text)
+                else:
+                    yield self._answer(item)
+
+    async def on_kill(self) -> None:
+        """Say what goes on: called by Airflow 3.3 when a user ends the deferred task."""
+        if self.kind.stop_operation is None:
+            self.log.warning(
+                "%s %s goes on and is billed: the service has no operation that stops it",
+                self.kind.title,
+                self.kind.describe_handle(self.handle),
+            )
+
+    def _answer(self, event: JobEvent) -> TriggerEvent:
+        # dag.test() runs triggers without a task instance and knows no ending from here.
+        ends_here = self.end_from_trigger and self.task_instance is not None
+        if not ends_here or event.outcome is not Outcome.SUCCEEDED:
+            return TriggerEvent(event.to_dict())
+        result = job_result(self.kind, event)
+        return TaskSuccessEvent(xcoms={"return_value": result, **result} if self.push_result else None)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+
+import botocore.session
+import pytest
+
+from airflow_provider_bda.jobs import JOB_KINDS, JobKind, Outcome
+from airflow_provider_bda.jobs.kind import method_name
+
+KINDS = list(JOB_KINDS.values())
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(kind):
+    return botocore.session.get_session().get_service_model(kind.service)
+
+
+def shape_at(shape, path):
+    for step in path:
+        shape = shape.members[step]
+    return shape
+
+
+def test_union_of_the_five_sets_is_the_enum_of_the_service(kind, model):
+    status = shape_at(model.operation_model(kind.describe).output_shape, kind.status_at)
+    assert kind.statuses == set(status.enum)
+
+
+def test_operations_exist_and_the_handle_names_one_job(kind, model):
+    start, describe = model.operation_model(kind.start), model.operation_model(kind.describe)
+    assert set(kind.handle) >= set(describe.input_shape.required_members)
+    assert set(kind.handle) <= set(describe.input_shape.members)
+    started = set(start.input_shape.members) | set(shape_at(start.output_shape, kind.started_at).members)
+    assert set(kind.handle) <= started
+
+
+def test_error_and_result_paths_lead_somewhere(kind, model):
+    answer = model.operation_model(kind.describe).output_shape
+    for path in (kind.error_type_at, kind.error_message_at):
+        if path:
+            assert shape_at(answer, path).type_name in {"string", "list"}
+    for _, path in kind.result:
+        if path[0] not in kind.handle:
+            assert shape_at(answer, path).type_name in {"string", "timestamp", "integer", "structure", "list"}
+
+
+def test_token_is_the_members_the_model_calls_idempotency_token(kind, model):
+    members = model.operation_model(kind.start).input_shape.members
+    tokens = [name for name, shape in members.items() if shape.metadata.get("idempotencyToken")]
+    assert ([kind.token] if kind.token else []) == tokens
+
+
+def test_our_token_fits_the_model(kind, model):
+    from airflow_provider_bda.jobs.token import client_token
+
+    if kind.token is None:
+        pytest.skip("the service takes no token for this kind")
+    token = client_token(
+        dag_id="d", run_id="r", task_id="t", map_index=-1, max_tries=0, generation=0, request={"a": 1}
+    )
+    rules = model.operation_model(kind.start).input_shape.members[kind.token].metadata
+    assert rules.get("min", 0) <= len(token) <= rules.get("max", 10**6)
+    assert re.fullmatch(rules.get("pattern", ".*"), token)
+
+
+def test_list_and_stop_operations_exist_where_declared(kind, model):
+    for operation in (kind.list_operation, kind.stop_operation):
+        if operation is not None:
+            assert operation in model.operation_names
+
+
+def test_method_name_is_boto3s(model):
+    from botocore import xform_name
+
+    for operation in model.operation_names:
+        assert method_name(operation) == xform_name(operation)
+
+
+def test_catalogue_is_keyed_by_name(kind):
+    assert JOB_KINDS[kind.name] is kind
+
+
+GOOD = {
+    "name": "made_up",
+    "title": "made-up job",
+    "service": "s3",
+    "start": "Start",
+    "describe": "Get",
+    "handle": ("id",),
+    "status_at": ("status",),
+    "pending": frozenset({"RUNNING"}),
+    "succeeded": frozenset({"DONE"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"name": "Made Up"}, "lower case"),
+        ({"handle": ()}, "must not be empty"),
+        ({"pending": frozenset()}, "must not be empty"),
+        ({"succeeded": frozenset()}, "never succeed"),
+        ({"broken": frozenset({"DONE"})}, r"\['DONE'\] stand in two sets"),
+        ({"poll_interval": 0}, "above 0"),
+    ],
+)
+def test_a_wrong_declaration_fails_when_it_is_made(change, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        JobKind(**{**GOOD, **change})
+
+
+def test_an_unknown_or_missing_status_is_no_outcome():
+    kind = JobKind(**GOOD)
+    assert (kind.outcome("DONE"), kind.outcome("RUNNING"), kind.outcome("?"), kind.outcome(None)) == (
+        Outcome.SUCCEEDED,
+        None,
+        None,
+        None,
+    )
+
+
+def test_handle_comes_from_the_answer_first_and_from_the_request_else():
+    kind = JobKind(**{**GOOD, "handle": ("library", "job"), "started_at": ("made",)})
+    assert kind.handle_of({"library": "l", "job": "no"}, {"made": {"job": "j"}}) == {"library": "l", "job": "j"}
+    with pytest.raises(ValueError, match="Start lacks job"):
+        kind.handle_of({"library": "l"}, {"made": {}})
+
+
+def test_error_words_may_be_a_list_and_may_be_missing():
+    kind = JobKind(**{**GOOD, "error_type_at": ("e", "type"), "error_message_at": ("e", "words")})
+    assert kind.error({"e": {"type": "T", "words": ["a", "b"]}}) == ("T", "a; b")
+    assert kind.error({"e": "odd"}) == (None, None)
