@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from botocore.exceptions import ClientError
 
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobError, job_error
 from airflow_provider_bda.hooks.base import BdaBaseHook
@@ -76,9 +77,17 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
         return load_results(self.read_s3, uri, view=view)
 
     def read_s3(self, uri: str) -> bytes:
-        """Read one S3 object with this hook's connection."""
+        """Read one S3 object with this hook's connection.
+
+        :raises FileNotFoundError: there is no such object. (Without ``s3:ListBucket`` AWS says AccessDenied.)
+        """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        body: bytes = self.s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            body: bytes = self.s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "NoSuchBucket", "404"}:
+                raise FileNotFoundError(uri) from error
+            raise
         return body
 
     @property

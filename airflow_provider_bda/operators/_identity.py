@@ -14,11 +14,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ParamValidationError
-
 from airflow_provider_bda._compat import state_store
-from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.jobs.decision import Nature, nature_of
+from airflow_provider_bda.exceptions import BdaError, BdaInputError, BdaJobLost, BdaJobTimeout
+from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.jobs.kind import Outcome, method_name
 from airflow_provider_bda.jobs.token import client_token, fingerprint
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
@@ -26,6 +24,7 @@ from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_bda.jobs.decision import CallError
     from airflow_provider_bda.operators._base import BdaJobOperator
 
 STATE_KEY = "bda_job"
@@ -104,39 +103,48 @@ def _start(
     while True:
         try:
             answer = op.hook.call(method_name(op.job.start), body)
-        except ParamValidationError as error:
-            raise BdaInputError(f"{op.job.start}: {error}", kind=op.job.name) from error
-        except ClientError as error:
-            _raise_unless_busy(op, error)
-            pause = _pause_or_come_back(op, error, pause, give_up, deadline)
+        except CALL_ERRORS as error:
+            if isinstance(error, BdaInputError):
+                raise
+            seen = call_error(error)
+            if not (seen.code in QUOTA or seen.nature is Nature.THROTTLED):
+                raise _refusal(op, seen) from error
+            pause = _pause_or_come_back(op, seen, pause, give_up, deadline)
         else:
             handle = op.job.handle_of(request, answer)
             op.log.info("%s submitted: %s", op.job.title, op.job.describe_handle(handle))
             return handle
 
 
-def _raise_unless_busy(op: BdaJobOperator, error: ClientError) -> None:
-    seen = call_error(error)
-    if seen.code in QUOTA or nature_of(seen.code) is Nature.THROTTLED:
-        return
+def _refusal(op: BdaJobOperator, seen: CallError) -> BdaError:
+    said: dict[str, Any] = {"kind": op.job.name, "error_type": seen.code, "error_message": seen.message}
     if seen.nature is Nature.TRANSIENT:
-        raise error
-    raise BdaInputError(
+        found = "a retry finds it by its token" if op.job.token else "a retry may submit it twice"
+        return BdaJobLost(
+            f"{op.job.start} got no good answer, so the {op.job.title} may or may not have been submitted: "
+            f"{seen.code}: {seen.message}. If it was, {found}",
+            **said,
+        )
+    return BdaInputError(
         f"{op.job.start} was refused, nothing was submitted: {seen.code}: {seen.message}. The same request would be "
         "refused again, so there is no retry",
-        kind=op.job.name,
-        error_type=seen.code,
-        error_message=seen.message,
-    ) from error
+        **said,
+    )
 
 
 def _pause_or_come_back(
-    op: BdaJobOperator, error: ClientError, pause: float, give_up: float, deadline: float
+    op: BdaJobOperator, seen: CallError, pause: float, give_up: float, deadline: float
 ) -> float:
-    seen, now = call_error(error), time.time()
+    now = time.time()
     wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
     if now + wait >= deadline:
-        raise error
+        raise BdaJobTimeout(
+            f"no {op.job.title} could be submitted before the deadline: {seen.code}: {seen.message}. A retry tries "
+            "again",
+            kind=op.job.name,
+            error_type=seen.code,
+            error_message=seen.message,
+        )
     if now + wait < give_up or not op.deferrable:
         time.sleep(wait)
         return min(pause * 2, PAUSE[1])

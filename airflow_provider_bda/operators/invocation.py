@@ -153,7 +153,7 @@ class BdaInvokeOperator(BdaJobOperator):
         tags = self._tags(context)
         request: dict[str, Any] = {
             "inputConfiguration": self._input(),
-            "outputConfiguration": {"s3Uri": self.output_s3_uri},
+            "outputConfiguration": {"s3Uri": self._output_root},
             "dataAutomationProfileArn": self.profile_arn or self._default_profile(project, blueprints),
         }
         if project:
@@ -224,8 +224,13 @@ class BdaInvokeOperator(BdaJobOperator):
         """Answer where the job's metadata will be: the layout the service documents."""
         return f"{self._output_prefix(handle)}job_metadata.json"
 
+    @property
+    def _output_root(self) -> str:
+        # One form on the wire, so that where the output will be is known however the service joins the parts.
+        return self.output_s3_uri.rstrip("/")
+
     def _output_prefix(self, handle: Mapping[str, str]) -> str:
-        return f"{self.output_s3_uri.rstrip('/')}/{handle['invocationArn'].rsplit('/', 1)[-1]}/"
+        return f"{self._output_root}/{handle['invocationArn'].rsplit('/', 1)[-1]}/"
 
     def push_links(self, context: Any, handle: Mapping[str, str], request: Mapping[str, Any]) -> None:
         """Push the links to the output and the project."""

@@ -124,7 +124,12 @@ class ClientPool:
             while self._entries or self._retired:
                 await asyncio.sleep(SWEEP)
                 now = loop.time()
-                for key in [key for key, entry in self._entries.items() if now - entry.used_at > IDLE]:
+                idle = [
+                    key
+                    for key, entry in self._entries.items()
+                    if entry.client.done() and now - entry.used_at > IDLE
+                ]
+                for key in idle:
                     self._retire(key, now - GRACE)
                 due = [retired for retired in self._retired if retired.close_at <= now]
                 self._retired = [retired for retired in self._retired if retired.close_at > now]

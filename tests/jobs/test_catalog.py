@@ -127,7 +127,10 @@ def test_an_unknown_or_missing_status_is_no_outcome():
 
 def test_handle_comes_from_the_answer_first_and_from_the_request_else():
     kind = JobKind(**{**GOOD, "handle": ("library", "job"), "started_at": ("made",)})
-    assert kind.handle_of({"library": "l", "job": "no"}, {"made": {"job": "j"}}) == {"library": "l", "job": "j"}
+    assert kind.handle_of({"library": "l", "job": "no"}, {"made": {"job": "j"}}) == {
+        "library": "l",
+        "job": "j",
+    }
     with pytest.raises(ValueError, match="Start lacks job"):
         kind.handle_of({"library": "l"}, {"made": {}})
 

@@ -54,9 +54,15 @@ def test_fingerprint_ignores_the_order_of_keys(request):
         ("us-east-1", "arn:aws:bedrock:us-east-1:1:data-automation-profile/us.data-automation-v1"),
         ("ca-central-1", "arn:aws:bedrock:ca-central-1:1:data-automation-profile/na.data-automation-v1"),
         ("ap-south-1", "arn:aws:bedrock:ap-south-1:1:data-automation-profile/apac.data-automation-v1"),
-        ("ap-southeast-1", "arn:aws:bedrock:ap-southeast-1:1:data-automation-profile/global.data-automation-v1"),
+        (
+            "ap-southeast-1",
+            "arn:aws:bedrock:ap-southeast-1:1:data-automation-profile/global.data-automation-v1",
+        ),
         ("eu-west-2", "arn:aws:bedrock:eu-west-2:1:data-automation-profile/eu.data-automation-v1"),
-        ("us-gov-west-1", "arn:aws-us-gov:bedrock:us-gov-west-1:1:data-automation-profile/us-gov.data-automation-v1"),
+        (
+            "us-gov-west-1",
+            "arn:aws-us-gov:bedrock:us-gov-west-1:1:data-automation-profile/us-gov.data-automation-v1",
+        ),
     ],
 )
 def test_profile_follows_the_table_and_not_the_regions_name(region, arn):
