@@ -26,6 +26,9 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [
             {"integration-name": integration, "python-modules": [f"{package}.hooks.bedrock_data_automation"]},
         ],
+        "sensors": [
+            {"integration-name": integration, "python-modules": [f"{package}.sensors.job"]},
+        ],
         "triggers": [
             {"integration-name": integration, "python-modules": [f"{package}.triggers.job"]},
         ],

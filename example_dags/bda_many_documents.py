@@ -68,7 +68,7 @@ with DAG(
         "output_s3_uri": Param("s3://my-bucket/out", type="string"),
         "project": Param("my-project", type="string", description="ARN or name of the BDA project"),
     },
-):
+) as dag:
     documents = choose_documents()
     extract = BdaInvokeOperator.partial(
         task_id="extract",

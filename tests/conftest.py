@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Airflow reads these when it is first imported, which is when the first test module is collected.
 _HOME = tempfile.mkdtemp(prefix="airflow-provider-bda-tests-")

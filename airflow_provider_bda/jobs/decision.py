@@ -180,6 +180,10 @@ class JobWait:
         # One line for the first of a row of failures, then one each time their number doubles.
         return Decision(None, (note,) if self.failures & (self.failures - 1) == 0 else ())
 
+    def on_deadline(self) -> JobEvent:
+        """Give up, with what was seen last."""
+        return self._event(Outcome.TIMEOUT)
+
     def delay(self, interval: float, now: float) -> float:
         """Answer the seconds until the next call: slower while calls fail, never past the deadline."""
         wished: float = interval * (1 << min(self.failures, 3))

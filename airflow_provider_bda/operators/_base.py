@@ -150,16 +150,7 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
 
         :raises BdaEventError: the event is none of ours.
         """
-        try:
-            read = JobEvent.from_dict(event)
-        except ValueError as error:
-            raise BdaEventError(
-                f"the task was resumed with an event that is none of ours ({error}). A retry asks for the job itself",
-                kind=self.job.name,
-            ) from error
-        if read.kind != self.job.name:
-            raise BdaEventError(f"the task was resumed with the event of a {read.kind}", kind=self.job.name)
-        return self._finish(read)
+        return self._finish(read_event(self.job, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Resume; on Airflow's own trigger timeout (no triggerer ran) ask once before giving up."""
@@ -263,6 +254,23 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
 
     def _log_note(self, note: Note) -> None:
         (self.log.warning if note.warning else self.log.info)("%s", note.text)
+
+
+def read_event(kind: JobKind, event: Any) -> JobEvent:
+    """Read the event a task is resumed with.
+
+    :raises BdaEventError: it is none of ours, or of another kind.
+    """
+    try:
+        read = JobEvent.from_dict(event)
+        if read.kind != kind.name:
+            raise ValueError(f"it is of a job of kind {read.kind}")  # noqa: TRY301 - one error for both
+    except ValueError as error:
+        raise BdaEventError(
+            f"the task was resumed with an event that is none of ours ({error}). A retry asks for the job itself",
+            kind=kind.name,
+        ) from error
+    return read
 
 
 def _positive(name: str, value: Any) -> Any:

@@ -66,7 +66,11 @@ class JobTrigger(BaseTrigger):
         if missing := [name for name in self.kind.handle if not handle.get(name)]:
             raise ValueError(f"the handle of a {self.kind.title} lacks {', '.join(missing)}")
         self.handle = dict(handle)
-        self.target = AwsTarget.of(aws_conn_id, region_name, verify, botocore_config)
+        # Attributes of their own: Airflow renders those of a trigger that a sensor started with templates.
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
         self.poll_interval = poll_interval
         self.status_retries = status_retries
         self.deadline = deadline
@@ -82,7 +86,10 @@ class JobTrigger(BaseTrigger):
             {
                 "kind": self.kind.name,
                 "handle": self.handle,
-                **self.target.to_dict(),
+                "aws_conn_id": self.aws_conn_id,
+                "region_name": self.region_name,
+                "verify": self.verify,
+                "botocore_config": self.botocore_config,
                 "poll_interval": self.poll_interval,
                 "status_retries": self.status_retries,
                 "deadline": self.deadline,
@@ -93,11 +100,10 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, tell the task's log what is seen, and yield the event."""
+        target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
         name = f"{self.kind.title} {self.kind.describe_handle(self.handle)}"
-        async with aclosing(
-            follow(wait, self.target, self.poll_interval or self.kind.poll_interval)
-        ) as items:
+        async with aclosing(follow(wait, target, self.poll_interval or self.kind.poll_interval)) as items:
             async for item in items:
                 if isinstance(item, Note):
                     (self.log.warning if item.warning else self.log.info)("%s: %s", name, item.text)

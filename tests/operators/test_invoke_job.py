@@ -6,8 +6,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_bda._compat import TaskDeferred
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import (
     BdaEventError,

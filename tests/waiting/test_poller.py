@@ -21,7 +21,7 @@ from airflow_provider_bda.waiting.poller import follow, poller_for
 
 KIND = JOB_KINDS["data_automation"]
 TARGET = AwsTarget.of()
-LIMIT = 8.0
+LIMIT = 30.0
 
 
 async def wait_for(handle, target=TARGET, interval=0.05, **kwargs):

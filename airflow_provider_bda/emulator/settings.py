@@ -1,0 +1,122 @@
+"""The emulator's settings: its pace and its quotas, changeable while it runs.
+
+Figures AWS documents are the defaults; what AWS does not publish (request rates, how long a token is
+remembered) is off or for ever until it is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from airflow_provider_bda.emulator.runner import Job
+
+#: Seconds; or a range to draw from; or a function of the job.
+Duration = float | tuple[float, float] | Callable[["Job"], float]
+
+#: Service Quotas L-9E3C255A, L-BDD176EF, L-3E961CAB, L-895C7A6C.
+CONCURRENT_JOBS: Mapping[str, int] = {"DOCUMENT": 25, "IMAGE": 20, "AUDIO": 20, "VIDEO": 20}
+
+#: Service Quota L-A596AFC0, not adjustable.
+OPEN_JOBS = 1_800
+
+#: Those that JSON can carry, so those the admin path may change.
+_OVER_THE_WIRE = (
+    "duration",
+    "concurrent_jobs",
+    "open_jobs",
+    "requests_per_second",
+    "token_memory",
+    "fixtures",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings:
+    """What can be set about an emulator.
+
+    :param region: the region of calls that do not say one, and of the ready-made clients.
+    :param account: the account id; None takes the first that no other emulator in this process has.
+    :param duration: how long a job runs: seconds, a range to draw from, or a function of the job.
+    :param concurrent_jobs: running jobs at once, by modality; the rest waits in ``Created``.
+    :param open_jobs: jobs not yet ended, by account and region; one more is ServiceQuotaExceededException.
+    :param requests_per_second: by operation; one call too many is ThrottlingException. AWS publishes no
+        figures, so none is limited until it is named here.
+    :param token_memory: seconds for which a client token is remembered after its job has ended; None is for
+        ever, 0 forgets it at once. AWS does not say.
+    :param fixtures: what is to be found in a document, by key glob or sha256 of the body.
+    :param extractor: a function of a read document and a blueprint, asked after the fixtures.
+    :param worker_threads: threads in which documents are read.
+    :param seed: of everything drawn at random.
+    :param calls_kept: how many received calls are remembered.
+    """
+
+    region: str = "us-east-1"
+    account: str | None = None
+    duration: Duration = 1.0
+    concurrent_jobs: dict[str, int] = field(default_factory=lambda: dict(CONCURRENT_JOBS))
+    open_jobs: int = OPEN_JOBS
+    requests_per_second: dict[str, float] = field(default_factory=dict)
+    token_memory: float | None = None
+    fixtures: Mapping[str, Any] = field(default_factory=dict)
+    extractor: Callable[[Any, Any], Mapping[str, Any] | None] | None = None
+    worker_threads: int = 2
+    seed: int | None = None
+    calls_kept: int = 100_000
+
+    def seconds_for(self, job: Job, random: Random) -> float:
+        """Draw how long a job runs."""
+        if callable(self.duration):
+            return max(0.0, float(self.duration(job)))
+        if isinstance(self.duration, tuple | list):
+            return random.uniform(*self.duration)
+        return max(0.0, self.duration)
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Change settings by name, from decoded JSON.
+
+        :raises ValueError: a name or value that cannot be set this way, and what can.
+        """
+        if unknown := sorted(set(values) - set(_OVER_THE_WIRE)):
+            raise ValueError(f"cannot set {', '.join(unknown)}; what can be set: {', '.join(_OVER_THE_WIRE)}")
+        for name, value in values.items():
+            setattr(self, name, _checked(name, value, getattr(self, name)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Answer the settings as JSON; functions by their name."""
+        shown = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            name: getattr(value, "__name__", value) if callable(value) else value
+            for name, value in shown.items()
+        }
+
+
+def _checked(name: str, value: Any, old: Any) -> Any:
+    match name:
+        case "duration":
+            pair = isinstance(value, list) and len(value) == 2 and all(map(_is_seconds, value))
+            if not (_is_seconds(value) or (pair and value[0] <= value[1])):
+                raise ValueError(f"duration is {value!r}; it must be seconds or [lowest, highest]")
+            return tuple(value) if pair else float(value)
+        case "token_memory":
+            if not (value is None or _is_seconds(value)):
+                raise ValueError(f"token_memory is {value!r}; it must be seconds, or null for ever")
+        case "open_jobs":
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"open_jobs is {value!r}; it must be a whole number")
+        case _:
+            numbers = name != "fixtures"
+            if not isinstance(value, dict) or (numbers and not all(map(_is_seconds, value.values()))):
+                raise ValueError(
+                    f"{name} must be an object{' of numbers' if numbers else ''}; it is {value!r}"
+                )
+            return {**old, **value}
+    return value
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
