@@ -54,7 +54,9 @@ def read_results(jobs: list[dict[str, Any]], documents: list[str]) -> list[dict[
             log.info("%s", rows[-1])
     if failed := len(documents) - len(jobs):
         # Without this the run would count as a success: this task is its last, and it runs in any case.
-        raise RuntimeError(f"{failed} of {len(documents)} documents failed; the log of each extract task says why")
+        raise RuntimeError(
+            f"{failed} of {len(documents)} documents failed; the log of each extract task says why"
+        )
     return rows
 
 

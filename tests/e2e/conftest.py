@@ -1,0 +1,126 @@
+"""One emulator and one real Airflow for all end-to-end tests of a session."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_bda.emulator import Emulator
+    from demo.airflow_process import RealAirflow
+
+BUCKET = "bda-e2e"
+#: Fewer worker slots than any test defers tasks.
+PARALLELISM = 2
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Emulator]:
+    """An emulator whose time stands still: its jobs end when a test says so."""
+    from airflow_provider_bda.emulator import Emulator, ManualClock, Settings
+
+    with Emulator(Settings(duration=60.0), clock=ManualClock()) as emulator:
+        emulator.client("s3").create_bucket(Bucket=BUCKET)
+        bda = emulator.client("bedrock-data-automation")
+        bda.create_data_automation_project(projectName="e2e", standardOutputConfiguration={})
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def airflow(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+    """A real Airflow with the Dags beside this file, connected to the emulator through its database."""
+    from demo.airflow_process import RealAirflow
+
+    home = tmp_path_factory.mktemp("airflow")
+    with RealAirflow(
+        home, Path(__file__).parent / "dags", parallelism=PARALLELISM, progress=print
+    ) as running:
+        running.rest.add_connection("aws_default", **aws.connection())
+        running.rest.add_pool("bda_small", 3)
+        for dag_id in ("e2e_wait", "e2e_pool", "e2e_quick"):
+            running.rest.wait_for_dag(dag_id)
+        yield running
+    assert running.processes() == []
+
+
+class Jobs:
+    """Runs of an end-to-end Dag on documents of their own."""
+
+    def __init__(self, airflow: RealAirflow, aws: Emulator) -> None:
+        self.airflow = airflow
+        self.aws = aws
+        self.prefix = uuid.uuid4().hex[:8]
+
+    def start(self, dag_id: str, count: int) -> Run:
+        """Start a run with ``count`` text documents."""
+        documents = []
+        for number in range(count):
+            key = f"in/{self.prefix}/{number}.txt"
+            self.aws.client("s3").put_object(
+                Bucket=BUCKET, Key=key, Body=f"Document {number} of {self.prefix}".encode()
+            )
+            documents.append(f"s3://{BUCKET}/{key}")
+        conf = {"documents": documents, "output_s3_uri": f"s3://{BUCKET}/out/{self.prefix}"}
+        return Run(self, dag_id, self.airflow.rest.trigger(dag_id, conf))
+
+    def submitted(self) -> list[Any]:
+        """Answer the jobs the emulator has of this test's documents."""
+        return [job for job in self.aws.jobs() if f"/{self.prefix}/" in job.input_uri]
+
+    def finish(self) -> None:
+        """Let time pass at the service: every job that runs ends."""
+        self.aws.clock.advance(61.0)
+
+
+class Run:
+    """One run."""
+
+    def __init__(self, jobs: Jobs, dag_id: str, run_id: str) -> None:
+        self.jobs = jobs
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.rest = jobs.airflow.rest
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Answer the mapped task instances."""
+        found = self.rest.task_instances(self.dag_id, self.run_id, "extract")
+        return [task for task in found if task["map_index"] >= 0]
+
+    def states(self) -> list[str | None]:
+        """Answer the states of the mapped task instances."""
+        return [task["state"] for task in self.tasks()]
+
+    def wait(self) -> str:
+        """Wait for the run's end."""
+        return self.rest.wait_for_run(self.dag_id, self.run_id, timeout=120.0)
+
+    def succeed(self) -> None:
+        """Wait for the run's success; what failed shows with its log."""
+        if (state := self.wait()) != "success":
+            logs = [self.rest.log(task) for task in self.tasks() if task["state"] == "failed"]
+            pytest.fail("\n\n".join([f"the run is {state}: {self.states()}", *logs]))
+
+
+@pytest.fixture
+def jobs(airflow: RealAirflow, aws: Emulator) -> Jobs:
+    return Jobs(airflow, aws)
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Wait for a condition, with a deadline and the last look in the failure."""
+
+    def wait(look: Callable[[], Any], wanted: Any, timeout: float = 90.0) -> None:
+        deadline = time.monotonic() + timeout
+        while (seen := look()) != wanted:
+            if time.monotonic() > deadline:
+                pytest.fail(f"after {timeout:.0f} s: {seen!r}, wanted {wanted!r}")
+            time.sleep(0.3)
+
+    return wait
