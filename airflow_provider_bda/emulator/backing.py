@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
@@ -45,6 +45,14 @@ _taken_lock = threading.Lock()
 
 class ObjectMissing(Exception):
     """There is no such bucket or object."""
+
+
+class Listed(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    etag: str
+    size: int
 
 
 class _SplitNames(MutableMapping[str, tuple[str, str]]):
@@ -175,6 +183,19 @@ class Moto:
         if not isinstance(found, FakeKey):
             raise ObjectMissing(f"The object s3://{bucket}/{key} does not exist.")
         return found
+
+    def list_objects(self, region: str, bucket: str, prefix: str) -> list[Listed]:
+        """List the objects under a prefix, by key.
+
+        :raises ObjectMissing: no such bucket.
+        """
+        with self._scope():
+            try:
+                found = s3_backends[self.account][get_partition(region)].get_bucket(bucket)
+            except MissingBucket:
+                raise ObjectMissing(f"The bucket {bucket} does not exist.") from None
+            keys = [key for name, key in found.keys.items() if name.startswith(prefix)]
+            return sorted(Listed(key.name, key.etag.strip('"'), key.size) for key in keys)
 
     def has_bucket(self, region: str, bucket: str) -> bool:
         """Say whether a bucket exists."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,11 +16,10 @@ from airflow_provider_bda.emulator.admin import Admin
 from airflow_provider_bda.emulator.backing import Moto, take_account
 from airflow_provider_bda.emulator.clock import SystemClock
 from airflow_provider_bda.emulator.gateway import Gateway
-from airflow_provider_bda.emulator.routing import model_loader
+from airflow_provider_bda.emulator.routing import model_loader, service_model
 from airflow_provider_bda.emulator.server import Server
+from airflow_provider_bda.emulator.services.all import served_here
 from airflow_provider_bda.emulator.services.analysing import Analyst
-from airflow_provider_bda.emulator.services.control import Control
-from airflow_provider_bda.emulator.services.runtime import Runtime
 from airflow_provider_bda.emulator.settings import Settings
 from airflow_provider_bda.emulator.world import World
 
@@ -63,6 +63,7 @@ class Emulator:
         self._clients: dict[tuple[str, str], Any] = {}
         self._world: World | None = None
         self._server: Server | None = None
+        self._nobody: socket.socket | None = None
         self._session: Any = None
 
     # --- life --------------------------------------------------------------------------------------
@@ -80,8 +81,9 @@ class Emulator:
         try:
             world = World(self.settings, self._given_clock or SystemClock(), moto)
             analysis = self._analysis or import_module("airflow_provider_bda.emulator.analysis")
-            services = (Runtime(world, Analyst(world, analysis)), Control(world))
+            services = served_here(world, Analyst(world, analysis))
             server = Server(Gateway(world, services, Admin(world)), *self._where)
+            self._nobody = _port_without_listener(self._where[0])
         except BaseException:
             moto.close()
             raise
@@ -103,6 +105,8 @@ class Emulator:
         if self._given_clock is None:
             self.clock.close()
         self._running.close()
+        if self._nobody is not None:
+            self._nobody.close()
         self._server = self._world = None
 
     def __enter__(self) -> Self:
@@ -129,6 +133,14 @@ class Emulator:
         if self._server is None:
             raise RuntimeError("this emulator is not running: use `with Emulator() as aws:` or call start()")
         return self._server.url
+
+    @property
+    def absent_url(self) -> str:
+        """A URL of this machine where nobody listens: the endpoint of a service AWS has ended."""
+        if self._nobody is None or self._server is None:
+            raise RuntimeError("this emulator is not running: use `with Emulator() as aws:` or call start()")
+        host, port = self._nobody.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def region(self) -> str:
@@ -159,11 +171,12 @@ class Emulator:
         :param service: boto3's name of it.
         :param options: as for ``boto3.client``; without any, the same client is answered again.
         """
-        key = (service, repr(sorted(options.items())) if options else "")
+        ended = service in self.settings.ended_services
+        key = (service, f"{ended} {sorted(options.items())!r}" if options or ended else "")
         if key not in self._clients:
             given = {
                 "region_name": self.region,
-                "endpoint_url": self.endpoint_url,
+                "endpoint_url": self.absent_url if ended else self.endpoint_url,
                 "aws_access_key_id": ACCESS_KEY_ID,
                 "aws_secret_access_key": SECRET_ACCESS_KEY,
                 "config": Config(s3={"addressing_style": "path"}),
@@ -182,7 +195,10 @@ class Emulator:
                 "region_name": self.region,
                 "endpoint_url": self.endpoint_url,
                 # The Amazon provider does not take endpoint_url for the call that assumes a role.
-                "service_config": {"sts": {"endpoint_url": self.endpoint_url}},
+                "service_config": {
+                    "sts": {"endpoint_url": self.endpoint_url},
+                    **{name: {"endpoint_url": self.absent_url} for name in self.settings.ended_services},
+                },
             },
         }
 
@@ -195,6 +211,10 @@ class Emulator:
         return {
             **{f"AIRFLOW_CONN_{name.upper()}": uri for name in connections or ("aws_default",)},
             "AWS_ENDPOINT_URL": self.endpoint_url,
+            **{
+                f"AWS_ENDPOINT_URL_{_variable(name)}": self.absent_url
+                for name in self.settings.ended_services
+            },
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
             "AWS_DEFAULT_REGION": self.region,
@@ -233,3 +253,16 @@ class Emulator:
     def reset(self) -> None:
         """Forget jobs, resources, buckets, queues, tokens, faults and calls; settings stay."""
         self._running.reset()
+
+
+def _port_without_listener(host: str) -> socket.socket:
+    """Bind a port and do not listen on it: connections are refused, and nobody else can take it."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    found = socket.socket(family, kind, protocol)
+    found.bind(address)
+    return found
+
+
+def _variable(service: str) -> str:
+    """Answer a service's id as the SDKs write it in the names of environment variables."""
+    return str(service_model(service).service_id).replace(" ", "_").upper()

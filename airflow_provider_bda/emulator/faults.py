@@ -28,8 +28,8 @@ class Fault:
     :param reset: close the connection without an answer and without any effect.
     :param lose_answer: let the call have its effect, then close the connection without an answer.
     :param latency: seconds before the answer, or a range to draw from.
-    :param answer: members to set in the answer of a call that succeeds; null takes one away. This is how a
-        status goes missing, is one that nobody knows, or goes backwards.
+    :param answer: members to set in the answer of a call that succeeds, at any depth; null takes one away. This
+        is how a status goes missing, is one that nobody knows, or goes backwards.
     :param job_status: end the job with this status, e.g. ``ServiceError``; no output is written.
     :param error_type: the ``errorType`` of a job ended so.
     :param times: how often the rule acts; None is always.
@@ -166,6 +166,13 @@ class Faults:
             return [
                 {**asdict(rule.fault), "matched": rule.matched, "acted": rule.acted} for rule in self._rules
             ]
+
+
+def bent(answer: Any, over: Any) -> Any:
+    """Lay what a rule sets over an answer: objects member by member, anything else in place of what was there."""
+    if isinstance(answer, dict) and isinstance(over, dict):
+        return {**answer, **{name: bent(answer.get(name), value) for name, value in over.items()}}
+    return over
 
 
 def _matches(fault: Fault, operation: str, input_uri: str) -> bool:

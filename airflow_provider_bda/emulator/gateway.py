@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, unquote
 
 from airflow_provider_bda.emulator.calls import Call
+from airflow_provider_bda.emulator.faults import Effect, bent
 from airflow_provider_bda.emulator.messages import HttpRequest, HttpResponse, ServiceError
 from airflow_provider_bda.emulator.protocols import answer, failure, foreign_failure, parameters_of
 from airflow_provider_bda.emulator.routing import Credential, Route, Router, credential_of
@@ -21,7 +22,6 @@ from airflow_provider_bda.jobs.kind import method_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_bda.emulator.faults import Effect
     from airflow_provider_bda.emulator.world import World
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ class Gateway:
         """Answer an operation of ours: read, throttle, act, write; faults around it."""
         operation = route.operation
         call = self._call(plan, route.service, operation.name)
+        if route.service in self._world.settings.ended_services:
+            return _reset(Effect(), call)
         service = self._services[route.service]
         refused = self._read(plan, route, call)
         effect = self._world.faults.for_call(operation.name, service.input_uri(call.parameters))
@@ -168,7 +170,7 @@ class Gateway:
     def _answer(route: Route, value: Mapping[str, Any], effect: Effect) -> HttpResponse:
         if effect.answer is None:
             return answer(route.operation, value)
-        return answer(route.operation, {**value, **effect.answer}, strict=False)
+        return answer(route.operation, bent(dict(value), dict(effect.answer)), strict=False)
 
     def _forward(self, plan: Plan) -> HttpResponse:
         """Let moto answer; faults around it."""

@@ -30,17 +30,23 @@ log = logging.getLogger(__name__)
 
 Lane = tuple[str, str, str, str]
 
+_EARLY = frozenset({"Created", "STARTING"})
+#: The status of something that is gone: nobody can ask for it.
+GONE = "GONE"
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How the work of a job came out.
 
     :param outcome: one the job's kind has a status for.
+    :param status: the very status, where the kind has several for the outcome.
     """
 
     outcome: Outcome
     error_type: str | None = None
     error_message: str | None = None
+    status: str | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -93,7 +99,7 @@ class Job:
 def waiting_status(kind: JobKind) -> str:
     """Answer the status of a job that has no slot yet; the running one where the kind has no other."""
     early = sorted(status for status in kind.pending if "progress" not in status.lower())
-    return next((status for status in early if status == "Created"), running_status(kind))
+    return next((status for status in early if status in _EARLY), running_status(kind))
 
 
 def running_status(kind: JobKind) -> str:
@@ -107,6 +113,8 @@ def final_status(kind: JobKind, outcome: Outcome) -> str:
 
     :raises ValueError: the kind has no status for it.
     """
+    if outcome is Outcome.SUCCEEDED and kind.gone_is_success:
+        return GONE
     found = [status for status in sorted(kind.statuses) if kind.outcome(status) is outcome]
     if not found:
         raise ValueError(f"{kind.title} has no status for {outcome.value}")
@@ -141,10 +149,11 @@ class JobRunner:
         :raises ServiceError: ServiceQuotaExceededException, when too many jobs are open.
         """
         with self._lock:
-            if self._open[job.open_key] >= self._settings.open_jobs:
+            room = self._settings.room_for(job.kind.name)
+            if self._open[job.open_key] >= room:
                 raise ServiceError(
                     "ServiceQuotaExceededException",
-                    f"The number of open jobs in this account and Region is at its quota of {self._settings.open_jobs}.",
+                    f"The number of open jobs in this account and Region is at its quota of {room}.",
                 )
             self._open[job.open_key] += 1
             job.submitted = self._clock.now()
@@ -154,6 +163,21 @@ class JobRunner:
             self._queues[job.lane_key].append(job)
             self._fill(job.lane_key)
 
+    def stop(self, job: Job, *, stopping: str, stopped: str) -> bool:
+        """Stop a job that runs; it has stopped as soon as the clock calls back.
+
+        :param stopping: its status until then.
+        :param stopped: its status afterwards.
+        :return: whether there was anything to stop.
+        """
+        with self._lock:
+            if job.ended is not None or job.status == stopping:
+                return False
+            job.status = stopping
+            generation, ending = self._generation, Ending(Outcome.BROKEN, status=stopped)
+            self._clock.call_at(self._clock.now(), lambda: self._finish(job, ending, generation))
+            return True
+
     def get(self, arn: str) -> Job | None:
         """Find a job by its ARN."""
         return self._jobs.get(arn)
@@ -162,6 +186,11 @@ class JobRunner:
         """Answer every job, oldest first."""
         with self._lock:
             return list(self._jobs.values())
+
+    def jobs_of(self, kind: JobKind, account: str, region: str) -> list[Job]:
+        """Answer the jobs of one kind, account and Region, oldest first."""
+        owner = (account, region, kind.name)
+        return [job for job in self.jobs() if job.open_key == owner]
 
     def fill(self) -> None:
         """Start what may start now; for when a setting has changed."""
@@ -239,16 +268,16 @@ class JobRunner:
             )
         if outcome is Outcome.SUCCEEDED:
             return job.work(job)
-        return Ending(outcome, job.fault.error_type, job.fault.message)
+        return Ending(outcome, job.fault.error_type, job.fault.message, job.fault.job_status)
 
     def _finish(self, job: Job, ending: Ending, generation: int) -> None:
         with self._lock:
-            if generation != self._generation:
+            if generation != self._generation or job.ended is not None:
                 return
             try:
                 job.error_type, job.error_message = ending.error_type, ending.error_message
                 job.ended = self._clock.now()
-                job.status = final_status(job.kind, ending.outcome)
+                job.status = ending.status or final_status(job.kind, ending.outcome)
                 self._background(lambda: job.watch(job))
             finally:
                 self._open[job.open_key] -= 1

@@ -14,6 +14,7 @@ from airflow_provider_bda.emulator.tokens import TokenMemory
 if TYPE_CHECKING:
     from airflow_provider_bda.emulator.backing import Moto
     from airflow_provider_bda.emulator.clock import Clock
+    from airflow_provider_bda.emulator.runner import Job
     from airflow_provider_bda.emulator.settings import Settings
 
 
@@ -39,6 +40,12 @@ class World:
         #: By ARN, then by stage ("LIVE", "DEVELOPMENT") or version ("1", "2").
         self.projects: dict[str, dict[str, dict[str, Any]]] = {}
         self.blueprints: dict[str, dict[str, dict[str, Any]]] = {}
+        #: By project ARN and stage: the job that stands for its last change, if that took time.
+        self.changes: dict[tuple[str, str], Job] = {}
+        #: By ARN; filled and read by the library operations.
+        self.libraries: dict[str, Any] = {}
+        #: By (knowledge base, data source): the ETags of the objects last ingested, by key.
+        self.ingested: dict[tuple[str, str], dict[str, str]] = {}
         #: By ARN of anything that can be tagged.
         self.tags: dict[str, dict[str, str]] = {}
 
@@ -48,6 +55,9 @@ class World:
             self.runner.reset()
             self.projects.clear()
             self.blueprints.clear()
+            self.changes.clear()
+            self.libraries.clear()
+            self.ingested.clear()
             self.tags.clear()
             self.tokens.clear()
             self.throttle.clear()

@@ -144,17 +144,18 @@ class JobWait:
         self._timeline: list[tuple[float, str]] = []
         self._good_answers = 0
         self._permanent_since: float | None = None
+        self._error: CallError | None = None
         self._warned: set[str | None] = set()
 
     def on_answer(self, answer: Mapping[str, Any], now: float) -> Decision:
         """Decide on an answer of the describe operation."""
-        self.failures, self._permanent_since = 0, None
+        self.failures, self._permanent_since, self._error = 0, None, None
         self._good_answers += 1
         self._answer = plain(answer)
         status = self.kind.status(answer)
         notes = self._notes_on(status, now)
         self._status = status or self._status
-        outcome = self.kind.outcome(status)
+        outcome = self.kind.outcome_of(self._answer)
         if outcome is not None:
             kind, words = self.kind.error(self._answer)
             return Decision(self._event(outcome, kind, words), notes)
@@ -167,6 +168,7 @@ class JobWait:
         if error.nature is Nature.GONE and self.kind.gone_is_success:
             return Decision(self._event(Outcome.SUCCEEDED))
         self.failures += 1
+        self._error = error
         note = Note(
             warning=True,
             text=f"status call {self.failures} in a row failed ({error.nature}): {error.code}: {error.message}",
@@ -182,7 +184,10 @@ class JobWait:
 
     def on_deadline(self) -> JobEvent:
         """Give up, with what was seen last."""
-        return self._event(Outcome.TIMEOUT)
+        error = self._error
+        if error is None:
+            return self._event(Outcome.TIMEOUT)
+        return self._event(Outcome.TIMEOUT, error.code, error.message)
 
     def delay(self, interval: float, now: float) -> float:
         """Answer the seconds until the next call: slower while calls fail, never past the deadline."""

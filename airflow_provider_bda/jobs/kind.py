@@ -60,7 +60,12 @@ class JobKind:
         where the value is in the answer of ``describe`` or the handle.
     :param poll_interval: default seconds between two status calls for one job.
     :param list_operation: the operation that answers many jobs in one call, if there is one.
+    :param listed_at: where in its answer the rows are. A row has the last member of ``status_at``, and of the
+        handle the members that its request does not already name.
     :param stop_operation: the operation that stops a job, if there is one.
+    :param also_started_by: further operations that start a job of this kind, answering as ``start`` does.
+    :param flaws_at: where an answer counts or lists the items that failed although its status is success: a
+        number above 0, or a list that is not empty, makes the outcome partial.
     """
 
     name: str
@@ -83,7 +88,10 @@ class JobKind:
     result: tuple[tuple[str, Path], ...] = ()
     poll_interval: float = 15.0
     list_operation: str | None = None
+    listed_at: Path = ()
     stop_operation: str | None = None
+    also_started_by: tuple[str, ...] = ()
+    flaws_at: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot work."""
@@ -95,6 +103,8 @@ class JobKind:
             raise ValueError(f"job kind {self.name}: it could never succeed")
         if self.poll_interval <= 0:
             raise ValueError(f"job kind {self.name}: poll_interval must be above 0 seconds")
+        if bool(self.list_operation) != bool(self.listed_at):
+            raise ValueError(f"job kind {self.name}: list_operation and listed_at go together")
         for left, right in combinations(self.status_sets(), 2):
             if twice := left & right:
                 raise ValueError(f"job kind {self.name}: {sorted(twice)} stand in two sets of statuses")
@@ -119,6 +129,13 @@ class JobKind:
         if status in self.broken:
             return Outcome.BROKEN
         return None
+
+    def outcome_of(self, answer: Mapping[str, Any]) -> Outcome | None:
+        """Answer the outcome a whole answer stands for: a success in which items failed is partial."""
+        outcome = self.outcome(self.status(answer))
+        if outcome is Outcome.SUCCEEDED and any(dig(answer, path) for path in self.flaws_at):
+            return Outcome.PARTIAL
+        return outcome
 
     def status(self, answer: Mapping[str, Any]) -> str | None:
         """Read the status from an answer of ``describe``; None if it is not there."""

@@ -8,6 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.emulator import Fault
+
 SCHEMA = json.dumps({"class": "invoice", "properties": {"total": {"type": "number"}}})
 OTHER = json.dumps({"class": "receipt", "properties": {}})
 
@@ -250,13 +252,67 @@ def test_resources_of_another_region_are_out_of_sight(aws, control, project):
     assert len(control.list_data_automation_projects()["projects"]) == 1
 
 
-def test_an_operation_not_served_yet_says_so_by_name(aws, control):
-    with pytest.raises(ClientError) as refused:
-        control.list_data_automation_libraries()
-    assert refused.value.response["Error"] == {
-        "Code": "NotEmulated",
-        "Message": "ListDataAutomationLibraries of bedrock-data-automation is not emulated by"
-        " airflow_provider_bda.emulator.",
-    }
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert aws.calls("ListDataAutomationLibraries")[0].error == "NotEmulated"
+def test_a_stage_is_copied_over_the_other(aws, control, blueprint):
+    arn = blueprint(blueprintStage="DEVELOPMENT")["blueprintArn"]
+    assert code(control.get_blueprint, blueprintArn=arn, blueprintStage="LIVE")[0] == (
+        "ResourceNotFoundException"
+    )
+    aws.clock.advance(5)
+    control.copy_blueprint_stage(blueprintArn=arn, sourceStage="DEVELOPMENT", targetStage="LIVE")
+    live = control.get_blueprint(blueprintArn=arn, blueprintStage="LIVE")["blueprint"]
+    assert (live["schema"], live["blueprintStage"]) == (SCHEMA, "LIVE")
+
+    control.update_blueprint(blueprintArn=arn, schema=OTHER, blueprintStage="DEVELOPMENT")
+    aws.clock.advance(5)
+    control.copy_blueprint_stage(blueprintArn=arn, sourceStage="DEVELOPMENT", targetStage="LIVE")
+    changed = control.get_blueprint(blueprintArn=arn, blueprintStage="LIVE")["blueprint"]
+    assert (changed["schema"], changed["creationTime"]) == (OTHER, live["creationTime"])
+    assert (changed["lastModifiedTime"] - live["lastModifiedTime"]).total_seconds() == 5
+
+
+def test_a_stage_that_is_not_there_or_the_same_is_not_copied(control, blueprint):
+    arn = blueprint()["blueprintArn"]
+
+    def copy(source, target):
+        return code(control.copy_blueprint_stage, blueprintArn=arn, sourceStage=source, targetStage=target)
+
+    assert copy("DEVELOPMENT", "LIVE") == ("ResourceNotFoundException", 404)
+    assert copy("LIVE", "LIVE") == ("ValidationException", 400)
+
+
+def test_a_project_takes_its_time_when_told_to(aws, control, project):
+    aws.settings.durations["project"] = 30
+    arn = project(projectStage="DEVELOPMENT")
+
+    def status():
+        return control.get_data_automation_project(projectArn=arn, projectStage="DEVELOPMENT")["project"][
+            "status"
+        ]
+
+    assert status() == "IN_PROGRESS"
+    assert code(
+        control.update_data_automation_project,
+        projectArn=arn,
+        projectStage="DEVELOPMENT",
+        standardOutputConfiguration={},
+    ) == ("ConflictException", 409)
+    aws.clock.advance(30)
+    assert status() == "COMPLETED"
+    changed = control.update_data_automation_project(
+        projectArn=arn, projectStage="DEVELOPMENT", standardOutputConfiguration={}
+    )
+    assert changed["status"] == "IN_PROGRESS"
+    aws.clock.advance(30)
+    assert status() == "COMPLETED"
+    assert control.delete_data_automation_project(projectArn=arn)["status"] == "COMPLETED"
+
+
+def test_a_project_can_be_made_to_fail(aws, control, project):
+    aws.fault(Fault(operation="UpdateDataAutomationProject", job_status="FAILED", times=1))
+    arn = project()
+    assert control.get_data_automation_project(projectArn=arn)["project"]["status"] == "COMPLETED"
+    control.update_data_automation_project(projectArn=arn, standardOutputConfiguration={})
+    aws.clock.advance(0)
+    assert control.get_data_automation_project(projectArn=arn)["project"]["status"] == "FAILED"
+    control.update_data_automation_project(projectArn=arn, standardOutputConfiguration={})
+    assert control.get_data_automation_project(projectArn=arn)["project"]["status"] == "COMPLETED"

@@ -182,12 +182,14 @@ def test_an_assumed_role_acts_in_its_own_account(aws):
     assert (call.account, call.access_key_id) == ("222222222222", given["AccessKeyId"])
 
 
-def test_a_service_moto_does_not_have_says_so(aws):
+def test_an_operation_nobody_serves_says_so_by_name(aws):
     lookout = aws.client("lookoutequipment")
     with pytest.raises(ClientError) as refused:
         lookout.list_datasets()
     assert refused.value.response["Error"]["Code"] == "NotEmulated"
     assert "ListDatasets of lookoutequipment is not emulated" in refused.value.response["Error"]["Message"]
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert aws.calls("ListDatasets")[0].error == "NotEmulated"
 
 
 def test_the_tag_paths_shared_with_bedrock_are_told_apart_by_the_arn(aws):
@@ -216,6 +218,21 @@ def test_settings_are_read_and_changed_over_the_admin_path(aws, clock, submit, s
     assert aws.settings.concurrent_jobs == {"DOCUMENT": 1, "IMAGE": 20, "AUDIO": 20, "VIDEO": 20}
 
 
+def test_settings_of_the_other_services_are_changed_too(aws):
+    values = {
+        "durations": {"async_invoke": 90},
+        "open_jobs_by_kind": {"equipment_ingestion": 2},
+        "failed_segments": {"*.txt": 1},
+        "data_sources": {"DS12345678": "s3://documents/kb/"},
+        "optimization_metrics": {"after": {"f1": 1.0}},
+        "ended_services": ["lookoutequipment"],
+    }
+    code, answer = admin(aws, "PATCH", "/settings", values)
+    wanted = {**values, "durations": {"project": 0.0, "async_invoke": 90}}
+    assert (code, {name: answer[name] for name in values}) == (200, wanted)
+    assert aws.settings.ended_services == frozenset({"lookoutequipment"})
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -226,6 +243,9 @@ def test_settings_are_read_and_changed_over_the_admin_path(aws, clock, submit, s
         ({"open_jobs": 1.5}, "whole number"),
         ({"concurrent_jobs": {"DOCUMENT": "x"}}, "an object of numbers"),
         ({"fixtures": []}, "must be an object"),
+        ({"durations": {"project": "long"}}, "an object of numbers"),
+        ({"data_sources": ["s3://documents/"]}, "must be an object"),
+        ({"ended_services": "lookoutequipment"}, "a list of service names"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(aws, values, words):

@@ -1,4 +1,4 @@
-"""Blueprints and their versions: six operations of ``bedrock-data-automation``.
+"""Blueprints, their stages and versions: seven operations of ``bedrock-data-automation``.
 
 A blueprint exists once per stage and once per version; a version is a frozen copy of the stage LIVE, or of
 DEVELOPMENT where there is no other. Deleting a blueprint that a project names is allowed: the API has no
@@ -119,6 +119,30 @@ class Blueprints:
             return {"blueprint": rows[number]}, lambda: now
 
         return self._world.tokens.once(key, {}, create)
+
+    def copy_blueprint_stage(self, call: Call) -> Mapping[str, Any]:
+        """Put the schema of one stage in place of the other's, or make that stage."""
+        rows = self._rows(call)
+        source, target = call.parameters["sourceStage"], call.parameters["targetStage"]
+        if source == target:
+            raise invalid(f"sourceStage and targetStage are both {source}.")
+        if source not in rows:
+            raise not_found(f"The blueprint {call.parameters['blueprintArn']} has no {source}.")
+        parameters = {"sourceStage": source, "targetStage": target}
+        key = ("copy-stage", call.parameters["blueprintArn"], call.parameters.get("clientToken"))
+
+        def copy() -> tuple[Mapping[str, Any], Any]:
+            now = self._world.clock.now()
+            created = rows.get(target, {}).get("creationTime", now)
+            rows[target] = {
+                **rows[source],
+                "blueprintStage": target,
+                "creationTime": created,
+                "lastModifiedTime": now,
+            }
+            return {}, lambda: now
+
+        return self._world.tokens.once(key, parameters, copy)
 
     def list_blueprints(self, call: Call) -> Mapping[str, Any]:
         """Answer blueprints by stage, owner and project, or one blueprint's stages and versions, in pages."""

@@ -1,7 +1,9 @@
 """Projects: five operations of ``bedrock-data-automation``.
 
-A project exists once per stage. Creation ends at once (status COMPLETED). That an update at a stage which
-the project lacks creates that stage is a guess.
+A project exists once per stage. A change ends at once (status COMPLETED), unless ``durations["project"]`` or a
+fault rule says otherwise: then a job stands for it, and the stage is IN_PROGRESS until that has ended. That an
+update at a stage which the project lacks creates that stage is a guess, and so is that a stage in progress
+refuses another change.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_provider_bda.emulator.messages import ServiceError, invalid, not_found
+from airflow_provider_bda.emulator.runner import Ending, Job
 from airflow_provider_bda.emulator.services.arns import arn, is_public
 from airflow_provider_bda.emulator.services.paging import page
 from airflow_provider_bda.emulator.services.tagging import as_dict
+from airflow_provider_bda.jobs import Outcome
+from airflow_provider_bda.jobs.catalog import PROJECT as KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,7 +71,8 @@ class Projects:
             self._world.tags[found] = as_dict(parameters.get("tags"))
             self._world.projects[found] = {stage: self._configured(row, stage, parameters)}
             created = self._world.clock.now()
-            return _state(self._world.projects[found][stage]), lambda: created
+            self._begin(call, found, stage, parameters["projectName"])
+            return self._state(self._world.projects[found][stage]), lambda: created
 
         return self._world.tokens.once(key, parameters, create, conflict="ConflictException")
 
@@ -78,12 +84,18 @@ class Projects:
         kept = {name: old[name] for name in ("projectArn", "projectName", "projectType")}
         if stage in stages:
             kept["creationTime"] = old["creationTime"]
+        if self._status(kept["projectArn"], stage) == "IN_PROGRESS":
+            raise ServiceError(
+                "ConflictException", f"The project {kept['projectArn']} is IN_PROGRESS at stage {stage}."
+            )
         stages[stage] = self._configured(kept, stage, call.parameters)
-        return _state(stages[stage])
+        self._begin(call, kept["projectArn"], stage, kept["projectArn"])
+        return self._state(stages[stage])
 
     def get_data_automation_project(self, call: Call) -> Mapping[str, Any]:
         """Answer one project."""
-        return {"project": self._project(call)}
+        row = self._project(call)
+        return {"project": {**row, **self._state(row)}}
 
     def list_data_automation_projects(self, call: Call) -> Mapping[str, Any]:
         """Answer projects, by stage, blueprint and owner, in pages."""
@@ -105,9 +117,12 @@ class Projects:
         """Delete a project with all its stages."""
         stages = self._stages(call)
         found = call.parameters["projectArn"]
+        state = self._state(next(iter(stages.values())))
         del self._world.projects[found]
         self._world.tags.pop(found, None)
-        return {"projectArn": found, "status": next(iter(stages.values()))["status"]}
+        for stage in stages:
+            self._world.changes.pop((found, stage), None)
+        return {"projectArn": found, "status": state["status"]}
 
     def _stages(self, call: Call) -> dict[str, dict[str, Any]]:
         found = self._world.projects.get(call.parameters["projectArn"])
@@ -132,6 +147,9 @@ class Projects:
             found = item["blueprintArn"]
             if not is_public(found) and found not in self._world.blueprints:
                 raise invalid(f"The blueprint {found} does not exist.")
+        for item in configuration.get("dataAutomationLibraryConfiguration", {}).get("libraries", []):
+            if item["libraryArn"] not in self._world.libraries:
+                raise invalid(f"The library {item['libraryArn']} does not exist.")
         return {
             "creationTime": now,
             **row,
@@ -139,16 +157,40 @@ class Projects:
             **_encryption(parameters),
             "projectStage": stage,
             "lastModifiedTime": now,
-            "status": "COMPLETED",
         }
+
+    def _begin(self, call: Call, found: str, stage: str, about: str) -> None:
+        """Let a change take its time, if it takes any."""
+        fault = self._world.faults.for_job(call.operation, about)
+        if fault is None and self._world.settings.durations.get(KIND.name) == 0:
+            self._world.changes.pop((found, stage), None)
+            return
+        job = Job(
+            kind=KIND,
+            id=found.rpartition("/")[2],
+            arn=f"{found}/{stage}",
+            account=call.account,
+            region=call.region,
+            lane="",
+            input_uri=about,
+            request=dict(call.parameters),
+            work=lambda _job: Ending(Outcome.SUCCEEDED),
+            fault=fault,
+        )
+        self._world.changes[found, stage] = job
+        self._world.runner.submit(job)
+
+    def _status(self, found: str, stage: str) -> str:
+        job = self._world.changes.get((found, stage))
+        return "COMPLETED" if job is None else job.status
+
+    def _state(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        status = self._status(row["projectArn"], row["projectStage"])
+        return {"projectArn": row["projectArn"], "projectStage": row["projectStage"], "status": status}
 
 
 def _encryption(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return dict(parameters.get("encryptionConfiguration", {}))
-
-
-def _state(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("projectArn", "projectStage", "status")}
 
 
 def _owner(found: str) -> tuple[str, str]:
