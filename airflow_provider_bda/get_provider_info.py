@@ -21,16 +21,47 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": [
-            {"integration-name": integration, "python-modules": [f"{package}.operators.invocation"]},
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    f"{package}.operators.async_invoke",
+                    f"{package}.operators.blueprint",
+                    f"{package}.operators.invocation",
+                    f"{package}.operators.knowledge_base",
+                    f"{package}.operators.library",
+                    f"{package}.operators.lookout_equipment",
+                    f"{package}.operators.project",
+                ],
+            },
         ],
         "hooks": [
-            {"integration-name": integration, "python-modules": [f"{package}.hooks.bedrock_data_automation"]},
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    f"{package}.hooks.bedrock_async_invoke",
+                    f"{package}.hooks.bedrock_data_automation",
+                    f"{package}.hooks.bedrock_knowledge_base",
+                    f"{package}.hooks.lookout_equipment",
+                ],
+            },
         ],
         "sensors": [
-            {"integration-name": integration, "python-modules": [f"{package}.sensors.job"]},
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    f"{package}.sensors.async_invoke_list",
+                    f"{package}.sensors.job",
+                ],
+            },
         ],
         "triggers": [
-            {"integration-name": integration, "python-modules": [f"{package}.triggers.job"]},
+            {
+                "integration-name": integration,
+                "python-modules": [
+                    f"{package}.triggers.async_invoke_list",
+                    f"{package}.triggers.job",
+                ],
+            },
         ],
         "extra-links": [
             f"{package}.links.BdaOutputLink",
@@ -55,6 +86,16 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "boolean",
                         "example": None,
                         "default": "True",
+                        "version_added": "0.1.0",
+                    },
+                    "require_assumed_role": {
+                        "description": (
+                            "Whether waiting is refused to a triggerer that would use the machine's own AWS "
+                            "credentials: aws_conn_id=None, or a connection with neither role_arn nor keys."
+                        ),
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
                         "version_added": "0.1.0",
                     },
                 },

@@ -6,14 +6,17 @@ be another account. Here that is an error; only ``aws_conn_id=None`` means boto'
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, SessionFactory
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from airflow_provider_bda._compat import AirflowNotFoundException
+from airflow_provider_bda._compat import AirflowNotFoundException, conf
 from airflow_provider_bda.exceptions import BdaInputError
+from airflow_provider_bda.waiting.errors import REFUSALS, call_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +26,35 @@ if TYPE_CHECKING:
     from airflow_provider_bda.aws import AwsTarget
 
 
+#: Seconds a client must have lived before refused credentials make the hook read its connection again.
+RENEW_AFTER = 10.0
+_CACHED = ("conn", "_client", "conn_config", "account_id", "_s3_client")
+
+
+# The base is named by Airflow's configuration ([aws] session_factory).
+class BdaSessionFactory(SessionFactory):  # type: ignore[misc,valid-type,unused-ignore]
+    """The session factory of Airflow's configuration, whose call to assume a role heeds ``verify``.
+
+    The Amazon provider builds that STS client without the connection's CA bundle, so that behind a company's
+    proxy every call works but this one. Its endpoint stays as the provider documents it: ``service_config``
+    of the connection for ``sts``, never the connection's global ``endpoint_url``.
+    """
+
+    def _create_basic_session(self, session_kwargs: dict[str, Any]) -> Any:
+        session = super()._create_basic_session(session_kwargs)
+        if self.conn.verify is not None:
+            # What botocore falls back to for a client that is built without ``verify``.
+            session._session.set_config_variable("ca_bundle", self.conn.verify)  # noqa: SLF001 - boto3 has no other way
+        return session
+
+
 class BdaBaseHook(AwsBaseHook):
     """Base of the hooks: takes the arguments of ``AwsBaseHook``.
 
     :raises BdaInputError: at first use, if the connection named by ``aws_conn_id`` does not exist.
     """
+
+    _built_at = float("-inf")
 
     @classmethod
     def for_target(cls, target: AwsTarget, **kwargs: Any) -> Self:
@@ -63,6 +90,36 @@ class BdaBaseHook(AwsBaseHook):
             verify=self._verify,
         )
 
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Airflow's
+        """Build the boto3 session, its call to assume a role with the connection's ``verify``."""
+        factory = BdaSessionFactory(conn=self.conn_config, region_name=region_name, config=self.config)
+        return factory.create_session(deferrable=deferrable)
+
+    def get_client_type(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the client, and remember when."""
+        self._built_at = time.monotonic()
+        return super().get_client_type(*args, **kwargs)
+
+    def refuse_ambient_credentials(self) -> None:
+        """Hold to ``[bda] require_assumed_role``: no credentials but those the connection names.
+
+        :raises BdaInputError: the setting is on, and the connection has neither a role nor keys.
+        """
+        if not conf.getboolean("bda", "require_assumed_role", fallback=False):
+            return
+        conn = self.conn_config
+        if conn.role_arn or (conn.aws_access_key_id and conn.aws_secret_access_key):
+            return
+        where = (
+            f"the Airflow connection {self.aws_conn_id!r} has neither role_arn nor keys"
+            if self.aws_conn_id
+            else "aws_conn_id is None"
+        )
+        raise BdaInputError(
+            f"{where}, so this process would use the machine's own AWS credentials, which [bda] require_assumed_role "
+            "forbids. Name a connection with role_arn in its extra"
+        )
+
     def client_of(self, service: str) -> Any:
         """Build a client of another service with the same connection, endpoint table, proxy and CA bundle."""
         session = self.get_session(region_name=self.region_name)
@@ -74,10 +131,27 @@ class BdaBaseHook(AwsBaseHook):
         )
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Call an operation by its method name and answer without boto's metadata."""
-        answer: dict[str, Any] = getattr(self.conn, operation)(**request)
+        """Call an operation by its method name and answer without boto's metadata.
+
+        Where credentials are refused that were read a while ago, the connection is read again, and the call
+        made once more: a refused call had no effect.
+        """
+        try:
+            answer: dict[str, Any] = getattr(self.conn, operation)(**request)
+        except (ClientError, NoCredentialsError) as error:
+            if call_error(error).code not in REFUSALS or not self._forget_old_credentials():
+                raise
+            answer = getattr(self.conn, operation)(**request)
         answer.pop("ResponseMetadata", None)
         return answer
+
+    def _forget_old_credentials(self) -> bool:
+        """Drop what was built of the connection, if that was a while ago; say whether it was."""
+        if time.monotonic() - self._built_at < RENEW_AFTER:
+            return False
+        for name in _CACHED:
+            self.__dict__.pop(name, None)
+        return True
 
 
 def missing_connection(conn_id: str) -> BdaInputError:

@@ -1,6 +1,6 @@
 """Hooks for the two clients of Bedrock Data Automation: the runtime (jobs) and the control plane (resources).
 
-Each operation of the runtime is a method of its boto3 name that takes boto3's own arguments; errors are
+Each operation is a method of its boto3 name that takes boto3's own arguments; errors are
 boto3's own too (``botocore.exceptions.ClientError``), except where a docstring says otherwise.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
 
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobError, job_error
+from airflow_provider_bda.hooks._control_plane import ControlPlane
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import JobWait
@@ -20,9 +20,9 @@ from airflow_provider_bda.jobs.profile import profile_arn
 from airflow_provider_bda.results import load_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Literal
 
+    from airflow_provider_bda.check import Report
     from airflow_provider_bda.results import Results
 
 __all__ = ["BedrockDataAutomationHook", "BedrockDataAutomationRuntimeHook"]
@@ -92,19 +92,48 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
 
     @property
     def s3_client(self) -> Any:
-        """The S3 client of the Amazon provider's S3 hook, with this hook's connection."""
+        """A boto3 client of S3 with this hook's connection: its endpoint table, proxy, CA bundle, role."""
         cached = self.__dict__.get("_s3_client")
         if cached is None:
-            hook = S3Hook(
-                aws_conn_id=self.aws_conn_id,
-                region_name=self._region_name,
-                verify=self._verify,
-                config=self._config,
-            )
-            # The connection this hook already holds: checked for existence, and fetched once.
-            hook.__dict__["conn_config"] = self.conn_config
-            cached = self.__dict__["_s3_client"] = hook.get_conn()
+            cached = self.__dict__["_s3_client"] = self.client_of("s3")
         return cached
+
+    def check(
+        self,
+        *,
+        project: str | None = None,
+        project_stage: str | None = None,
+        input_s3_uri: str | None = None,
+        output_s3_uri: str | None = None,
+        kms_key_id: str | None = None,
+        profile_arn: str | None = None,
+        submit: bool = False,
+    ) -> Report:
+        """Check whether everything is there that a job needs, and name the IAM statement that is missing.
+
+        Free, unless ``submit``. It writes a small object under the output prefix and deletes it. It raises for
+        nothing that AWS or the connection does: the report says it (``report.passed``, ``print(report.text())``).
+
+        :param project: the project's ARN or name.
+        :param project_stage: "LIVE" or "DEVELOPMENT".
+        :param input_s3_uri: a file, or a prefix that ends in "/".
+        :param output_s3_uri: the prefix of the output.
+        :param kms_key_id: the customer's key for the output.
+        :param profile_arn: the data-automation profile; None for the Region's.
+        :param submit: whether to buy one page: submit a made document and wait for it.
+        """
+        from airflow_provider_bda.check import Plan, run_checks  # noqa: PLC0415 - it is built on the hooks
+
+        plan = Plan(
+            project=project,
+            project_stage=project_stage,
+            input_s3_uri=input_s3_uri,
+            output_s3_uri=output_s3_uri,
+            kms_key_id=kms_key_id,
+            profile_arn=profile_arn,
+            submit=submit,
+        )
+        return run_checks(self, plan)
 
     def default_profile_arn(self, account: str | None = None) -> str:
         """Build the ARN of the data-automation profile for this hook's Region.
@@ -144,55 +173,12 @@ def _facts(event: Any) -> dict[str, Any]:
     return {"kind": event.kind, "handle": event.handle, "status": event.status}
 
 
-class BedrockDataAutomationHook(BdaBaseHook):
-    """Find projects and blueprints of Bedrock Data Automation by name.
+class BedrockDataAutomationHook(ControlPlane, BdaBaseHook):
+    """Projects, blueprints and libraries of Bedrock Data Automation: all 27 operations, lists, names.
 
-    Takes the arguments of the Amazon provider's ``AwsBaseHook``. ``hook.conn`` is the boto3 client with all
-    operations of the control plane.
+    Takes the arguments of the Amazon provider's ``AwsBaseHook``.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "bedrock-data-automation"
         super().__init__(*args, **kwargs)
-        self._arns: dict[tuple[str, str], str] = {}
-
-    def iter_projects(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield every project's summary, over all pages (ListDataAutomationProjects)."""
-        yield from self._pages("list_data_automation_projects", "projects", filters)
-
-    def iter_blueprints(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yield every blueprint's summary, over all pages (ListBlueprints)."""
-        yield from self._pages("list_blueprints", "blueprints", filters)
-
-    def _pages(self, operation: str, member: str, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        client: Any = self.conn
-        for page in client.get_paginator(operation).paginate(**filters):
-            yield from page[member]
-
-    def project_arn(self, project: str) -> str:
-        """Answer the ARN of a project given by ARN or name. A name is looked up once per hook.
-
-        :raises BdaInputError: no project or more than one has the name.
-        """
-        return project if project.startswith("arn:") else self._find("project", project)
-
-    def blueprint_arn(self, blueprint: str) -> str:
-        """Answer the ARN of a blueprint given by ARN or name. A name is looked up once per hook.
-
-        :raises BdaInputError: no blueprint or more than one has the name.
-        """
-        return blueprint if blueprint.startswith("arn:") else self._find("blueprint", blueprint)
-
-    def _find(self, what: str, name: str) -> str:
-        if (what, name) not in self._arns:
-            # A project in two stages, or a blueprint in several versions, is one ARN in many summaries.
-            summaries = self.iter_projects() if what == "project" else self.iter_blueprints()
-            arns = {str(s[f"{what}Arn"]) for s in summaries if s.get(f"{what}Name") == name}
-            if len(arns) != 1:
-                found = f"{len(arns)} {what}s are" if arns else f"no {what} is"
-                raise BdaInputError(
-                    f"{what}: {found} named {name!r} in {self.conn_region_name}; pass the ARN"
-                    + (f", one of {', '.join(sorted(arns))}" if arns else f" or create the {what} first")
-                )
-            self._arns[what, name] = arns.pop()
-        return self._arns[what, name]

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from aiobotocore.credentials import AioCredentials, AioRefreshableCredentials
 from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
 from botocore.config import Config
-from botocore.credentials import RefreshableCredentials
 
 from airflow_provider_bda._compat import AirflowNotFoundException
+from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook, missing_connection
+from airflow_provider_bda.waiting.credentials import off_the_loop
+from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
 if TYPE_CHECKING:
     from airflow_provider_bda.aws import AwsTarget
@@ -34,8 +35,11 @@ TTL = 900.0
 IDLE = 120.0
 #: Seconds an exchanged client lives on for the calls that are under way.
 GRACE = 90.0
-#: Seconds between two rebuilds because of refused credentials.
+#: Seconds between two attempts to build a client whose credentials were refused or that could not be built.
 REBUILD_PAUSE = 10.0
+#: Pauses between looks for a connection that was not found: Airflow says just that, too, when its own
+#: API server or database does not answer for a moment.
+LOOKUP_PAUSES = (1.0, 3.0)
 SWEEP = 15.0
 
 # One attempt: the poller retries, and it must see every throttled answer. The connection's own settings win.
@@ -49,10 +53,30 @@ BASE_CONFIG = Config(
 
 @dataclass(slots=True)
 class _Entry:
+    """A client and its life.
+
+    :param client: the client in use.
+    :param renew_at: when another attempt to build it is due.
+    :param tried_at: when the last one was made.
+    :param refused: whether AWS no longer takes its credentials.
+    :param successor: the attempt under way; until it ends the old client is used.
+    """
+
     client: asyncio.Task[Any]
-    built_at: float
+    renew_at: float
+    tried_at: float
     used_at: float
-    stale: bool = False
+    refused: bool = False
+    successor: asyncio.Task[None] | None = None
+
+    def holds(self, client: Any) -> bool:
+        return self._is_built() and self.client.result() is client
+
+    def has_failed(self) -> bool:
+        return self.client.done() and not self._is_built()
+
+    def _is_built(self) -> bool:
+        return self.client.done() and not self.client.cancelled() and self.client.exception() is None
 
 
 @dataclass(slots=True)
@@ -72,32 +96,40 @@ class ClientPool:
     async def client(self, target: AwsTarget, service: str) -> Any:
         """Answer the shared client, building it if need be. Do not close it.
 
-        :raises BdaInputError: the target's connection does not exist.
+        :raises BdaInputError: the target's connection does not exist, or no client can be built of it.
         """
         now = asyncio.get_running_loop().time()
         key = (target, service)
         entry = self._entries.get(key)
-        if entry is not None and self._must_go(entry, now):
-            self._retire(key, now)
-            entry = None
-        if entry is None:
-            entry = _Entry(_spawn(_build(target, service)), built_at=now, used_at=now)
+        if entry is None or (entry.has_failed() and now >= entry.renew_at):
+            entry = _Entry(_spawn(_build(target, service)), renew_at=now + TTL, tried_at=now, used_at=now)
             self._entries[key] = entry
             self._keep_tidy()
+        elif now >= entry.renew_at and entry.client.done() and entry.successor is None:
+            entry.successor = _spawn(self._exchange(key, entry))
         entry.used_at = now
+        if entry.refused and entry.successor is not None:
+            await asyncio.shield(entry.successor)
         try:
             # Shielded: one waiter's cancellation must not take the client from the others.
             return await asyncio.shield(entry.client)
         except Exception:
-            if self._entries.get(key) is entry:
-                del self._entries[key]
+            # Everybody who asks within the pause hears of the same failure.
+            entry.renew_at = min(entry.renew_at, asyncio.get_running_loop().time() + REBUILD_PAUSE)
             raise
 
-    def refused(self, target: AwsTarget, service: str) -> None:
-        """Note that the service no longer takes the client's credentials: build anew at next use."""
+    def refused(self, target: AwsTarget, service: str, client: Any) -> bool:
+        """Note that AWS does not take a client's credentials; answer whether asking again now may do better.
+
+        The connection may have been changed since the client was built, so it is read again, but not more
+        often than every ``REBUILD_PAUSE`` seconds.
+        """
         entry = self._entries.get((target, service))
-        if entry is not None:
-            entry.stale = True
+        if entry is None or not entry.holds(client):
+            return True
+        entry.refused = True
+        entry.renew_at = min(entry.renew_at, entry.tried_at + REBUILD_PAUSE)
+        return asyncio.get_running_loop().time() >= entry.renew_at
 
     async def close(self) -> None:
         """Close every client. For tests and for the end of a loop."""
@@ -106,12 +138,23 @@ class ClientPool:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._janitor
 
-    def _must_go(self, entry: _Entry, now: float) -> bool:
-        age = now - entry.built_at
-        return age > TTL or (entry.stale and age > REBUILD_PAUSE)
+    async def _exchange(self, key: tuple[AwsTarget, str], entry: _Entry) -> None:
+        """Build an entry's client anew. One that still works is kept where that fails."""
+        built = _spawn(_build(*key))
+        await asyncio.wait({built})
+        now = asyncio.get_running_loop().time()
+        error = built.exception()
+        entry.successor, entry.tried_at = None, now
+        # A connection that was taken away takes what was built of it with it.
+        if error is None or isinstance(error, BdaInputError):
+            self._retired.append(_Retired(entry.client, now + GRACE))
+            entry.client, entry.refused = built, False
+        else:
+            log.warning("no new client of %s could be built, the old one stays: %r", key[1], error)
+        entry.renew_at = now + (TTL if error is None else REBUILD_PAUSE)
 
-    def _retire(self, key: tuple[AwsTarget, str], now: float) -> None:
-        self._retired.append(_Retired(self._entries.pop(key).client, now + GRACE))
+    def _retire(self, key: tuple[AwsTarget, str], close_at: float) -> None:
+        self._retired.append(_Retired(self._entries.pop(key).client, close_at))
 
     def _keep_tidy(self) -> None:
         if self._janitor is None or self._janitor.done():
@@ -127,10 +170,10 @@ class ClientPool:
                 idle = [
                     key
                     for key, entry in self._entries.items()
-                    if entry.client.done() and now - entry.used_at > IDLE
+                    if entry.client.done() and entry.successor is None and now - entry.used_at > IDLE
                 ]
                 for key in idle:
-                    self._retire(key, now - GRACE)
+                    self._retire(key, now)
                 due = [retired for retired in self._retired if retired.close_at <= now]
                 self._retired = [retired for retired in self._retired if retired.close_at > now]
                 for retired in due:
@@ -167,26 +210,48 @@ async def _close(building: asyncio.Task[Any]) -> None:
 
 
 async def _build(target: AwsTarget, service: str) -> Any:
-    # Awaited here, on the loop: from a thread it finds nothing on Airflow 3.1, and boto would go on with
-    # whatever credentials the machine has.
-    connection = None
-    if target.aws_conn_id:
+    connection = await _connection(target.aws_conn_id) if target.aws_conn_id else None
+    try:
+        return await asyncio.to_thread(_build_in_thread, target, service, connection)
+    except CALL_ERRORS:
+        raise
+    except Exception as error:
+        raise BdaInputError(
+            f"no client of {service} could be built from the Airflow connection {target.aws_conn_id!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+async def _connection(conn_id: str) -> Any:
+    """Fetch a connection.
+
+    Awaited, on the loop: from a thread it finds nothing on Airflow 3.1, and boto would go on with whatever
+    credentials the machine has.
+    """
+    for pause in (*LOOKUP_PAUSES, None):
         try:
-            connection = await BdaBaseHook.aget_connection(target.aws_conn_id)
+            return await BdaBaseHook.aget_connection(conn_id)
+        except PermissionError as error:
+            raise BdaInputError(
+                f"Airflow refuses the triggerer the connection {conn_id!r} (aws_conn_id): {error}"
+            ) from error
         except AirflowNotFoundException as error:
-            raise missing_connection(target.aws_conn_id) from error
-    return await asyncio.to_thread(_build_in_thread, target, service, connection)
+            if pause is None:
+                raise missing_connection(conn_id) from error
+        await asyncio.sleep(pause)
+    raise AssertionError("the last look returns or raises")
 
 
 def _build_in_thread(target: AwsTarget, service: str, connection: Any) -> Any:
     hook = BdaBaseHook.for_target(target, client_type=service)
     hook.use_connection(connection)
+    hook.refuse_ambient_credentials()
     session = hook.get_session(region_name=hook.region_name)
     aio_session = BaseSessionFactory(
         conn=None
     ).get_async_session()  # shares Airflow's cache of service models
     # The provider of credentials is boto's synchronous one in every case; only its results go to the async client.
-    aio_session._credentials = _async_credentials(session.get_credentials())  # noqa: SLF001 - the base hook's own way
+    aio_session._credentials = off_the_loop(session.get_credentials())  # noqa: SLF001 - the base hook's own way
     context = aio_session.create_client(
         service_name=service,
         region_name=session.region_name,
@@ -197,29 +262,3 @@ def _build_in_thread(target: AwsTarget, service: str, connection: Any) -> Any:
     # Entering binds nothing to a loop (connections open at the first call), so it may run here, where loading
     # the service model blocks nobody.
     return asyncio.run(context.__aenter__())
-
-
-def _async_credentials(credentials: Any) -> AioCredentials | None:
-    """Wrap boto's credentials; a refresh runs in a thread and is never awaited on the loop's own time."""
-    if credentials is None:
-        return None
-    frozen = credentials.get_frozen_credentials()
-    if not isinstance(credentials, RefreshableCredentials):
-        return AioCredentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-    def metadata() -> dict[str, Any]:
-        fresh = credentials.get_frozen_credentials()
-        return {
-            "access_key": fresh.access_key,
-            "secret_key": fresh.secret_key,
-            "token": fresh.token,
-            "expiry_time": credentials._expiry_time.isoformat(),  # noqa: SLF001 - boto has no public name for it
-        }
-
-    async def refresh() -> dict[str, Any]:
-        return await asyncio.to_thread(metadata)
-
-    refreshable: AioCredentials = AioRefreshableCredentials.create_from_metadata(
-        metadata=metadata(), refresh_using=refresh, method=credentials.method
-    )
-    return refreshable

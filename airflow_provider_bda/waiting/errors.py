@@ -8,25 +8,44 @@ from __future__ import annotations
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
+    ProxyConnectionError,
     ResponseStreamingError,
     TokenRetrievalError,
 )
 
 from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.jobs.decision import CallError, Nature, nature_of
+from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, CallError, Nature, nature_of
 
 # No credentials is transient: a metadata service that hiccups says just that (apache/airflow #45622).
 _PASSING = (
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
+    ProxyConnectionError,
     ResponseStreamingError,
     TokenRetrievalError,
+)
+
+#: Codes that say: not with these credentials. Others may do, if the connection was changed meanwhile.
+REFUSALS = STALE_CREDENTIALS | frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "NoCredentialsError",
+        "NotAuthorized",
+        "UnauthorizedException",
+    }
 )
 
 #: What may be caught around a service call.

@@ -16,11 +16,12 @@ import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, JobWait, Nature, Note
+from airflow_provider_bda.jobs.decision import JobWait, Nature, Note
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import method_name
+from airflow_provider_bda.waiting import bulk
 from airflow_provider_bda.waiting.client_pool import client_pool
-from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
+from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
 from airflow_provider_bda.waiting.rate import AdaptiveRate
 
 if TYPE_CHECKING:
@@ -48,13 +49,18 @@ class Watch:
     :param interval: seconds between two calls.
     """
 
-    __slots__ = ("done", "inbox", "interval", "wait")
+    __slots__ = ("alone", "done", "due", "inbox", "interval", "scope", "wait")
 
     def __init__(self, wait: JobWait, interval: float) -> None:
         self.wait = wait
         self.interval = interval
         self.inbox: asyncio.Queue[Note | JobEvent | BaseException] = asyncio.Queue()
         self.done = False
+        #: When it is asked for next; an older entry of the heap counts no more. None while it is being asked for.
+        self.due: float | None = None
+        #: Which list its job stands in, and whether the last list did not say enough about it.
+        self.scope = bulk.scope_of(wait)
+        self.alone = False
 
 
 class Poller:
@@ -67,6 +73,8 @@ class Poller:
         self._due: list[tuple[float, int, Watch]] = []
         self._order = 0
         self._watches: set[Watch] = set()
+        self._listed: dict[bulk.Scope, set[Watch]] = {}
+        self._lists_off: dict[bulk.Scope, float] = {}
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._calls: set[asyncio.Task[None]] = set()
@@ -75,6 +83,8 @@ class Poller:
     def add(self, watch: Watch) -> None:
         """Begin to ask for a job, at a random moment of the first interval: many triggers start together."""
         self._watches.add(watch)
+        if watch.scope is not None:
+            self._listed.setdefault(watch.scope, set()).add(watch)
         self._schedule(watch, watch.wait.delay(watch.interval, time.time()) * random.random())  # noqa: S311 - jitter
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
@@ -84,11 +94,16 @@ class Poller:
         """Stop asking for a job."""
         watch.done = True
         self._watches.discard(watch)
+        if watch.scope is not None and watch.scope in self._listed:
+            self._listed[watch.scope].discard(watch)
+            if not self._listed[watch.scope]:
+                del self._listed[watch.scope]
         self._wake.set()
 
     def _schedule(self, watch: Watch, delay: float) -> None:
         self._order += 1
-        heapq.heappush(self._due, (asyncio.get_running_loop().time() + delay, self._order, watch))
+        watch.due = asyncio.get_running_loop().time() + delay
+        heapq.heappush(self._due, (watch.due, self._order, watch))
         if self._due[0][2] is watch:
             self._wake.set()
 
@@ -103,16 +118,57 @@ class Poller:
                 if timer is not None:
                     timer.cancel()
                 continue
+            due, _, watch = heapq.heappop(self._due)
+            if watch.done or watch.due != due:
+                continue
             await self._slots.acquire()
             await self.rate.acquire()
-            _, _, watch = heapq.heappop(self._due)
-            if watch.done:
-                self._slots.release()
-                continue
-            call = loop.create_task(self._ask(watch))
+            group = self._group(watch)
+            for member in group:
+                member.due = None
+            call = loop.create_task(self._ask(watch) if len(group) == 1 else self._ask_for_all(group))
             self._calls.add(call)
             call.add_done_callback(self._called)
         self._due.clear()
+
+    def _group(self, watch: Watch) -> list[Watch]:
+        """Answer the waits that one list is to answer, or the one wait alone."""
+        scope = watch.scope
+        if watch.alone or scope is None or self._lists_off.get(scope, 0.0) > time.monotonic():
+            watch.alone = False
+            return [watch]
+        group = [other for other in self._listed.get(scope, ()) if other.due is not None and not other.alone]
+        return group if len(group) >= bulk.MIN_WAITS else [watch]
+
+    async def _ask_for_all(self, group: list[Watch]) -> None:
+        """Make one list call a page for many jobs; who is not found, or has ended, is asked for alone at once."""
+        scope, kind = group[0].scope, group[0].wait.kind
+        found: dict[str, dict[str, Any]] = {}
+        if scope is not None:
+            try:
+                client = await client_pool().client(self.target, self.service)
+                wanted = {bulk.name_of(watch.wait) for watch in group}
+                async with asyncio.timeout(CALL_TIMEOUT):
+                    found = await bulk.list_answers(client, kind, scope, wanted, self.rate.acquire)
+            except Exception as error:  # noqa: BLE001 - whatever it is, each job can still be asked for alone
+                self._list_failed(scope, error)
+        for watch in group:
+            if watch.done:
+                continue
+            answer = found.get(bulk.name_of(watch.wait))
+            if answer is not None and bulk.says_enough(watch.wait, answer):
+                self._act_on(watch, watch.wait.on_answer(answer, time.time()))
+            else:
+                watch.alone = True
+                self._schedule(watch, 0.0)
+
+    def _list_failed(self, scope: bulk.Scope, raised: Exception) -> None:
+        error = call_error(raised) if isinstance(raised, CALL_ERRORS) else None
+        if error is not None and error.nature is Nature.THROTTLED:
+            self.rate.on_throttled()
+        elif error is None or error.nature is not Nature.TRANSIENT:
+            self._lists_off[scope] = time.monotonic() + bulk.OFF_AFTER_REFUSAL
+            log.warning("jobs cannot be listed, so each is asked for alone: %s", error or repr(raised))
 
     async def _ask(self, watch: Watch) -> None:
         try:
@@ -121,8 +177,10 @@ class Poller:
             watch.inbox.put_nowait(error)
             self.remove(watch)
             return
-        if watch.done:
-            return
+        if not watch.done:
+            self._act_on(watch, decision)
+
+    def _act_on(self, watch: Watch, decision: Decision) -> None:
         for note in decision.notes:
             watch.inbox.put_nowait(note)
         if decision.event is not None:
@@ -144,24 +202,40 @@ class Poller:
         for watch in self._watches:
             watch.inbox.put_nowait(PollerDiedError(f"the shared poller ended: {cause!r}"))
         self._watches.clear()
+        self._listed.clear()
         self._due.clear()
 
 
 async def decide(wait: JobWait, poller: Poller) -> Decision:
-    """Make one status call and decide on its answer."""
-    pool = client_pool()
+    """Ask for one job's status and decide on the answer."""
     try:
-        client = await pool.client(poller.target, poller.service)
-        async with asyncio.timeout(CALL_TIMEOUT):
-            answer = await getattr(client, method_name(wait.kind.describe))(**wait.handle)
+        answer = await _describe(wait, poller)
     except CALL_ERRORS as raised:
         error: CallError = call_error(raised)
         if error.nature is Nature.THROTTLED:
             poller.rate.on_throttled()
-        if error.code in STALE_CREDENTIALS:
-            pool.refused(poller.target, poller.service)
         return wait.on_error(error, time.time())
     return wait.on_answer(answer, time.time())
+
+
+async def _describe(wait: JobWait, poller: Poller) -> Any:
+    """Make one status call; where credentials are refused and newer ones are to be had, a second one.
+
+    A refusal of what a shared client was built with long ago says nothing about the connection as it is now,
+    and must not end a wait that has only just begun.
+    """
+    pool = client_pool()
+    for last in (False, True):
+        async with asyncio.timeout(CALL_TIMEOUT):
+            client = await pool.client(poller.target, poller.service)
+            try:
+                return await getattr(client, method_name(wait.kind.describe))(**wait.handle)
+            except CALL_ERRORS as raised:
+                if call_error(raised).code not in REFUSALS:
+                    raise
+                if not pool.refused(poller.target, poller.service, client) or last:
+                    raise
+    raise AssertionError("the second attempt returns or raises")
 
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[AwsTarget, str], Poller]] = (
