@@ -1,6 +1,6 @@
 """The only place that asks which Airflow this is.
 
-The floor is Airflow 3.1. What 3.3 added (the task state store, starting in the triggerer) is gated here.
+The floor is Airflow 3.1. What 3.3 added (task state store, starting in the triggerer, retry policies) is gated here.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ __all__ = [
     "TaskDeferralTimeout",
     "TaskDeferred",
     "conf",
+    "retry_policies",
+    "state_seen_from_trigger",
     "state_store",
 ]
 
@@ -65,3 +67,34 @@ CAN_START_FROM_TRIGGER: bool = tuple(int(part) for part in _airflow_version.spli
 def state_store(context: Mapping[str, Any]) -> Any | None:
     """Answer the task state store (AIP-103), shared by all tries of a task instance; None before Airflow 3.3."""
     return context.get("task_state_store")
+
+
+async def state_seen_from_trigger(ti: Any) -> str | None:
+    """Ask Airflow for the state of a task instance, from the triggerer; None is a state: just cleared.
+
+    :raises LookupError: Airflow does not know the task instance, or nobody can be asked here.
+    """
+    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415 - only a triggerer has a use for it
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if supervisor is None:
+        raise LookupError("this process has no supervisor to ask")
+    question = comms.GetTaskStates(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    answer = await supervisor.asend(question)
+    # Airflow names a mapped task instance so in its answer.
+    name = ti.task_id if ti.map_index is None or ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    states: Mapping[str, Any] = getattr(answer, "task_states", {}).get(ti.run_id, {})
+    if name not in states:
+        raise LookupError(f"Airflow gave no state of {name}")
+    return None if states[name] is None else str(states[name])
+
+
+def retry_policies() -> Any | None:
+    """Answer the module of retry policies; None before Airflow 3.3."""
+    try:
+        from airflow.sdk.definitions import retry_policy  # noqa: PLC0415 - not there before 3.3
+    except ImportError:
+        return None
+    return retry_policy

@@ -19,6 +19,7 @@ from a document.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda._compat import AirflowException, AirflowFailException
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_bda.jobs.kind import JobKind
 
 __all__ = [
+    "BY_OUTCOME",
     "BdaBatchError",
     "BdaError",
     "BdaEventError",
@@ -128,33 +130,36 @@ class BdaEventError(BdaError):
     """The task was resumed with no event or a foreign one. A retry asks for the job itself."""
 
 
-_BY_OUTCOME: dict[Outcome, tuple[type[BdaJobError], str, str]] = {
-    Outcome.PARTIAL: (
-        BdaJobPartial,
-        "ended with some items failed",
-        "A retry submits a new job.",
-    ),
-    Outcome.REJECTED: (
-        BdaJobRejected,
-        "failed",
-        "The service blames the request, so there is no retry. Mend the input, then clear the task.",
-    ),
-    Outcome.BROKEN: (
-        BdaJobBroken,
-        "failed",
-        "The service blames itself: a retry submits a new job.",
-    ),
-    Outcome.TIMEOUT: (
-        BdaJobTimeout,
-        "had not ended when the deadline passed",
-        "The job goes on and is billed: a retry waits for this same job again.",
-    ),
-    Outcome.LOST: (
-        BdaJobLost,
-        "could not be followed: its status could not be read",
-        "The job's fate is unknown and it may go on: a retry asks for this same job first.",
-    ),
-}
+#: Outcome -> the error, what happened, what a retry will do.
+BY_OUTCOME: Mapping[Outcome, tuple[type[BdaJobError], str, str]] = MappingProxyType(
+    {
+        Outcome.PARTIAL: (
+            BdaJobPartial,
+            "ended with some items failed",
+            "A retry submits a new job.",
+        ),
+        Outcome.REJECTED: (
+            BdaJobRejected,
+            "failed",
+            "The service blames the request, so there is no retry. Mend the input, then clear the task.",
+        ),
+        Outcome.BROKEN: (
+            BdaJobBroken,
+            "failed",
+            "The service blames itself: a retry submits a new job.",
+        ),
+        Outcome.TIMEOUT: (
+            BdaJobTimeout,
+            "had not ended when the deadline passed",
+            "The job goes on and is billed: a retry waits for this same job again.",
+        ),
+        Outcome.LOST: (
+            BdaJobLost,
+            "could not be followed: its status could not be read",
+            "The job's fate is unknown and it may go on: a retry asks for this same job first.",
+        ),
+    }
+)
 
 
 def job_error(kind: JobKind, event: JobEvent) -> BdaJobError:
@@ -162,7 +167,7 @@ def job_error(kind: JobKind, event: JobEvent) -> BdaJobError:
 
     :raises KeyError: the event is a success.
     """
-    cls, what, then = _BY_OUTCOME[event.outcome]
+    cls, what, then = BY_OUTCOME[event.outcome]
     words = ": ".join(part for part in (event.error_type, event.error_message) if part)
     status = f"status {event.status}" if event.status else "no status was ever read"
     said = f"; the service says: {words}" if words else ""

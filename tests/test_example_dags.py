@@ -65,8 +65,9 @@ def pool(run_dag):
     Pool.create_or_update_pool("bda", slots=4, description="", include_deferred=True)
 
 
-def test_every_example_is_run_here():
-    assert set(ALL) == {"bda_one_document", "bda_many_documents", "bda_results_in_task"}
+def test_every_example_is_run_here_or_has_a_test_of_its_own():
+    here = {"bda_one_document", "bda_many_documents", "bda_results_in_task"}
+    assert set(ALL) == here | {"bda_blueprint_to_live"}
 
 
 def test_one_document(bda_emulator, conf, run_dag):

@@ -8,36 +8,44 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
-
-from airflow_provider_bda._compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT, conf
-from airflow_provider_bda.aws import AwsTarget
-from airflow_provider_bda.exceptions import BdaEventError, BdaInputError, job_error
-from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda._compat import conf
+from airflow_provider_bda.exceptions import BdaJobTimeout, job_error
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
-from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job
+from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
+from airflow_provider_bda.operators._checks import duration
+from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job, saved_handle
+from airflow_provider_bda.operators._resume import (
+    ask_once,
+    is_good,
+    read_deadline,
+    read_event,
+    traceback_of,
+    trigger_failure,
+)
+from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.triggers.job import JobTrigger
 from airflow_provider_bda.triggers.timer import TimerTrigger
+from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.poller import wait_blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 DEFAULT_WAIT = timedelta(hours=24)
 #: Our own deadline comes first; Airflow's trigger timeout is for a triggerer that is down.
 TRIGGER_MARGIN = timedelta(minutes=2)
 #: Where a job's handle stands while it runs, for people, links and the UI.
 XCOM_KEY = "bda_job"
-_RENAMED = {"waiter_delay": "poll_interval", "waiter_max_attempts": "wait_timeout (seconds)"}
 
 
-class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
+class BdaJobOperator(BdaAwsOperator):
     """Run one job of a kind: submit it, wait without a worker slot, return its facts.
+
+    Also takes the arguments of :class:`~airflow_provider_bda.operators._aws.BdaAwsOperator`.
 
     :param wait_for_completion: whether to wait for the job; False returns with the status at submit.
     :param deferrable: whether to wait in the triggerer instead of on the worker. Default: Airflow's
@@ -50,11 +58,6 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         ``execution_timeout`` it holds while the task is deferred.
     :param end_from_trigger: whether a success ends the task in the triggerer, without a worker: no asset
         events, no callbacks of the worker's side.
-    :param aws_conn_id: (templated) the Airflow connection. None means boto's own chain of credentials; a
-        connection that does not exist is an error.
-    :param region_name: (templated) the AWS Region; None for the connection's.
-    :param verify: (templated) TLS verification or the path of a CA bundle; None for the connection's.
-    :param botocore_config: (templated) arguments of ``botocore.config.Config``.
     :raises BdaInputError: an argument cannot work; nothing was submitted, a retry changes nothing.
     :raises BdaJobRejected: the service blames the request; Airflow does not retry.
     :raises BdaJobBroken: the service blames itself; a retry submits a new job.
@@ -64,15 +67,9 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
 
     #: The job kind; a concrete operator must set it.
     job: ClassVar[JobKind]
-    hook_class: ClassVar[type[BdaBaseHook]] = BdaBaseHook
-    aws_template_fields: ClassVar[tuple[str, ...]] = (
-        "aws_conn_id",
-        "region_name",
-        "verify",
-        "botocore_config",
-    )
-
-    template_fields: Sequence[str] = aws_template_fields
+    #: Whether a job that ended with some items failed fails the task. An operator of a kind that can end so
+    #: sets it from an argument.
+    fail_on_partial: bool = False
 
     def __init__(
         self,
@@ -83,16 +80,8 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         status_retries: int | None = None,
         wait_timeout: float | timedelta | None = None,
         end_from_trigger: bool = False,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        for old, new in _RENAMED.items():
-            if old in kwargs:
-                raise BdaInputError(f"{old}: this operator waits by time; use {new} instead")
-        kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion
         self.deferrable = (
@@ -100,14 +89,11 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
             if deferrable is None
             else deferrable
         )
-        self.poll_interval = _positive("poll_interval", poll_interval)
+        self.poll_interval = duration("poll_interval", poll_interval)
         self.status_retries = status_retries
-        self.wait_timeout = _positive("wait_timeout", wait_timeout)
+        self.wait_timeout = duration("wait_timeout", wait_timeout)
         self.end_from_trigger = end_from_trigger
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+        self._handle: dict[str, str] | None = None
 
     def request(self, context: Any) -> dict[str, Any]:
         """Build the request of the kind's start operation, without its token.
@@ -127,23 +113,16 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         """The token the Dag author chose, if any."""
         return None
 
-    @property
-    def target(self) -> AwsTarget:
-        """Which AWS this task talks to."""
-        return AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
-
-    @cached_property
-    def hook(self) -> Any:
-        """The hook of the kind's service."""
-        return self.hook_class.for_target(self.target)
-
     def execute(self, context: Any) -> Any:
         """Submit the job, or find the one this try stands for, and wait for it."""
         return self._run(context, time.time() + self._wait_seconds())
 
     def submit_again(self, context: Any, event: Any) -> Any:
-        """Go on after the service told us to come back later."""
-        return self._run(context, float(event["deadline"]))
+        """Go on after the service told us to come back later.
+
+        :raises BdaEventError: the event is none of ours.
+        """
+        return self._run(context, read_deadline(self.job, event))
 
     def execute_complete(self, context: Any, event: Any) -> Any:  # noqa: ARG002 - Airflow's signature
         """Act on the trigger's event: return the job's facts or raise what it says.
@@ -153,19 +132,28 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         return self._finish(read_event(self.job, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Resume; on Airflow's own trigger timeout (no triggerer ran) ask once before giving up."""
-        if next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") == TRIGGER_TIMED_OUT:
-            job = context["ti"].xcom_pull(
-                key=XCOM_KEY, task_ids=self.task_id, map_indexes=context["ti"].map_index
+        """Resume. A trigger that failed or timed out is no verdict on the job: ask once before giving up."""
+        failure = trigger_failure(next_method, next_kwargs)
+        if failure is None:
+            return super().resume_execution(next_method, next_kwargs, context)
+        if trace := traceback_of(next_kwargs):
+            self.log.error("the trigger failed:\n%s", trace)
+        handle = self._handle_left(context)
+        if handle is None:
+            raise BdaJobTimeout(
+                f"the trigger ended without an answer ({failure}), and no {self.job.title} is known to have been "
+                "submitted by this try. A retry finds the job by its token, or submits it",
+                kind=self.job.name,
             )
-            if isinstance(job, dict) and job.get("handle"):
-                return self._finish(self._wait_here(job["handle"], deadline=time.time()))
-        return super().resume_execution(next_method, next_kwargs, context)
+        wait = JobWait(self.job, handle, deadline=0.0)
+        return self._finish(ask_once(wait, lambda: self.describe(handle), failure, self._log_note))
 
     def on_kill(self) -> None:
-        """Say that the job goes on, where the service cannot stop it."""
-        if self.job.stop_operation is None:
-            self.log.warning("the %s goes on and is billed: the service cannot stop it", self.job.title)
+        """Stop the job this worker waits for where the service can; else say that it goes on."""
+        if self._handle is None:
+            self.log.warning("if the %s was submitted already, it goes on and is billed", self.job.title)
+        else:
+            stop_job(self, self._handle)
 
     def _run(self, context: Any, deadline: float) -> Any:
         request = self.request(context)
@@ -176,7 +164,9 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
             return self.defer(
                 trigger=TimerTrigger(until=busy.until, payload={"deadline": deadline}),
                 method_name="submit_again",
+                timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,
             )
+        self._handle = job.handle
         self._tell(context, job, request)
         if not self.wait_for_completion:
             return self._finish_early(job)
@@ -225,11 +215,19 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
         interval = self.poll_interval or self.job.poll_interval
         return wait_blocking(wait, lambda: self.describe(handle), interval, self._log_note)
 
+    def _handle_left(self, context: Any) -> dict[str, str] | None:
+        """Find the handle that the try left before it deferred."""
+        ti = context["ti"]
+        left = ti.xcom_pull(key=XCOM_KEY, task_ids=self.task_id, map_indexes=ti.map_index)
+        if isinstance(left, dict) and isinstance(left.get("handle"), dict):
+            return dict(left["handle"])
+        return saved_handle(self, context)
+
     def _finish(self, event: JobEvent) -> dict[str, Any]:
         name = f"{self.job.title} {self.job.describe_handle(event.handle)}"
         for moment, status in event.timeline:
             self.log.info("%s: %s at %s", name, status, _clock(moment))
-        if event.outcome is not Outcome.SUCCEEDED:
+        if not is_good(event, fail_on_partial=self.fail_on_partial):
             raise job_error(self.job, event)
         result = job_result(self.job, event)
         self.log.info("%s ended as %s", name, event.status)
@@ -238,49 +236,27 @@ class BdaJobOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
     def _finish_early(self, job: SavedJob) -> dict[str, Any]:
         """Answer without waiting. A job the service already failed still fails the task."""
         wait = JobWait(self.job, job.handle, deadline=0.0)
-        event = wait.on_answer(self.describe(job.handle), 0.0).event
-        if event is not None and event.outcome not in {Outcome.SUCCEEDED, Outcome.TIMEOUT}:
+        try:
+            event = wait.on_answer(self.describe(job.handle), 0.0).event
+        except CALL_ERRORS as raised:
+            # The job is bought and its handle is known; whoever waits for it asks again.
+            error = call_error(raised)
+            self.log.warning("its status could not be read yet: %s: %s", error.code, error.message)
+            event = None
+        event = event or wait.on_deadline()
+        if event.outcome is not Outcome.TIMEOUT and not is_good(event, fail_on_partial=self.fail_on_partial):
             raise job_error(self.job, event)
-        if event is None:
-            raise BdaEventError(f"no decision on {job.handle}", kind=self.job.name, handle=job.handle)
         result = job_result(self.job, event)
         if "output_s3_uri" in result and event.outcome is Outcome.TIMEOUT:
             result["output_s3_uri"] = self.output_s3_uri_of(job.handle)
         return result
 
     def _wait_seconds(self) -> float:
-        limits = [limit.total_seconds() for limit in (self.wait_timeout, self.execution_timeout) if limit]
-        return min(limits, default=DEFAULT_WAIT.total_seconds())
+        limits = [self.wait_timeout.total_seconds()] if self.wait_timeout else []
+        return min([*limits, *execution_limit(self)], default=DEFAULT_WAIT.total_seconds())
 
     def _log_note(self, note: Note) -> None:
         (self.log.warning if note.warning else self.log.info)("%s", note.text)
-
-
-def read_event(kind: JobKind, event: Any) -> JobEvent:
-    """Read the event a task is resumed with.
-
-    :raises BdaEventError: it is none of ours, or of another kind.
-    """
-    try:
-        read = JobEvent.from_dict(event)
-        if read.kind != kind.name:
-            raise ValueError(f"it is of a job of kind {read.kind}")  # noqa: TRY301 - one error for both
-    except ValueError as error:
-        raise BdaEventError(
-            f"the task was resumed with an event that is none of ours ({error}). A retry asks for the job itself",
-            kind=kind.name,
-        ) from error
-    return read
-
-
-def _positive(name: str, value: Any) -> Any:
-    """Refuse a duration of nothing; ``wait_timeout`` becomes a timedelta."""
-    if value is None:
-        return None
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-        raise BdaInputError(f"{name}: {value!r} is no duration above 0 seconds")
-    return timedelta(seconds=seconds) if name == "wait_timeout" else float(seconds)
 
 
 def _clock(moment: float) -> str:

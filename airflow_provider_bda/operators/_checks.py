@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.exceptions import BdaInputError
@@ -19,6 +20,10 @@ _S3_URI = re.compile(r"s3://[a-z0-9][.\-a-z0-9]{1,61}[a-z0-9](/[^\x00-\x1f\x7f{^
 _TAG_SIGNS = "_.:/=+-@"
 #: The service takes no video segment that ends before its fifth minute.
 SEGMENT_END_MIN_MS = 300_000
+
+#: What the synchronous call takes of a document (the user guide's limits page, read 2026-11-21).
+SYNC_BYTES_MAX = 50 * 1024 * 1024
+_ASYNC = "use BdaInvokeOperator, which runs a job"
 
 
 def is_rendered(value: Any) -> bool:
@@ -52,6 +57,26 @@ def check_object_uri(name: str, value: Any) -> None:
     check_s3_uri(name, value)
     if not value.removeprefix("s3://").partition("/")[2] or value.endswith("/"):
         raise BdaInputError(f"{name}: {value!r} names no object; write s3://bucket/key of one file")
+
+
+def check_sync_input(name: str, uri: str) -> None:
+    """Refuse an object the synchronous call is known not to take, by its name."""
+    if uri.lower().endswith(".docx"):
+        raise BdaInputError(f"{name}: the synchronous call takes no DOCX; {_ASYNC}")
+
+
+def check_sync_bytes(name: str, body: Any) -> None:
+    """Refuse bytes the synchronous call is known not to take."""
+    if not isinstance(body, bytes):
+        raise BdaInputError(f"{name}: bytes are wanted, not {type(body).__name__}")
+    if not body:
+        raise BdaInputError(f"{name}: it is empty")
+    if len(body) > SYNC_BYTES_MAX:
+        raise BdaInputError(
+            f"{name}: {len(body):,} bytes; the synchronous call takes at most {SYNC_BYTES_MAX:,}; {_ASYNC}"
+        )
+    if body.startswith(b"PK\x03\x04"):  # no format the synchronous call takes is a ZIP archive; DOCX is
+        raise BdaInputError(f"{name}: the synchronous call takes no DOCX; {_ASYNC}")
 
 
 def check_tags(name: str, tags: Any) -> None:
@@ -101,6 +126,16 @@ def check_choice(name: str, value: Any, *choices: str) -> None:
     """Refuse what is not one of the choices."""
     if value not in choices:
         raise BdaInputError(f"{name}: {value!r} is not one of {', '.join(choices)}")
+
+
+def duration(name: str, value: Any) -> Any:
+    """Refuse a duration of nothing; ``wait_timeout`` becomes a timedelta, the rest seconds."""
+    if value is None:
+        return None
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        raise BdaInputError(f"{name}: {value!r} is no duration above 0 seconds")
+    return timedelta(seconds=seconds) if name == "wait_timeout" else float(seconds)
 
 
 def check_each(checks: Mapping[str, tuple[Any, Callable[[str, Any], None]]], *, everything: bool) -> None:

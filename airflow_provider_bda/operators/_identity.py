@@ -3,7 +3,7 @@
 The rules are DESIGN's section 5: the token is the same for every try of one clear (``max_tries``), so a worker
 that died after the submit gets its job back; a job that is known to have failed makes room for the next
 generation; a try buys at most one new job. On Airflow 3.3 the handle is also in the task state store, which
-spares asking the service about tokens it may have forgotten.
+spares asking the service about tokens it may have forgotten, and tells which job a user's clear superseded.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda._compat import state_store
 from airflow_provider_bda.exceptions import BdaError, BdaInputError, BdaJobLost, BdaJobTimeout
-from airflow_provider_bda.jobs.decision import Nature
-from airflow_provider_bda.jobs.kind import Outcome, method_name
+from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, Nature
+from airflow_provider_bda.jobs.kind import Outcome, dig, method_name
 from airflow_provider_bda.jobs.token import client_token, fingerprint
+from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ QUOTA = frozenset({"ServiceQuotaExceededException"})
 #: Seconds a submit that the service pushes back is tried again on the worker, then between two short tries.
 PATIENCE = 20.0
 PAUSE = (20.0, 60.0)
-_ENDED_BADLY = frozenset({Outcome.REJECTED, Outcome.BROKEN, Outcome.PARTIAL})
+#: A job submitted so few seconds before we asked for it is the one we just bought, whatever its status.
+JUST_NOW = 5.0
+_ENDED_BADLY = frozenset({Outcome.REJECTED, Outcome.BROKEN})
+#: What an operator returns as the time of submission, by kind.
+_SUBMITTED = ("job_submission_time", "submit_time", "creation_time", "created_at", "started_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +67,56 @@ def obtain_job(op: BdaJobOperator, context: Any, request: dict[str, Any], deadli
     :raises BdaInputError: the service refused the request itself.
     """
     ti = context["ti"]
-    saved = _load(context, ti.max_tries)
-    first_try = ti.max_tries - (op.retries or 0) + 1
-    last = max(ti.try_number - first_try, 0)
-    if saved is not None:
-        if not _has_failed(op, saved.handle):
-            _log_attached(op, saved, request)
-            return saved
-        first = last = saved.generation + 1
-    else:
-        first = 0
-    for generation in range(first, last + 1):
+    kept = _load(op, context)
+    saved = kept if kept is not None and kept.max_tries == ti.max_tries else None
+    if saved is not None and not _has_failed(op, saved.handle):
+        _log_attached(op, saved, request)
+        return saved
+    if kept is not None and saved is None:
+        stop_job(op, kept.handle, " of before the clear")
+    generations = _generations(op, ti) if saved is None else range(saved.generation + 1, saved.generation + 2)
+    handle, generation = _first_not_failed(op, ti, request, generations, deadline)
+    return _save(context, SavedJob(handle, ti.max_tries, generation, fingerprint(request), _now()))
+
+
+def _first_not_failed(
+    op: BdaJobOperator, ti: Any, request: dict[str, Any], generations: range, deadline: float
+) -> tuple[dict[str, str], int]:
+    for generation in generations[:-1]:
+        asked = time.time()
         handle = _start(op, ti, request, generation, deadline)
-        # A generation before the last may be a job of an earlier try that failed since.
-        if generation == last or not _has_failed(op, handle):
-            return _save(context, SavedJob(handle, ti.max_tries, generation, fingerprint(request), _now()))
+        # It may be a job of an earlier try that failed since.
+        if not _has_failed(op, handle, before=asked - JUST_NOW):
+            return handle, generation
         op.log.info("%s %s of an earlier try has failed", op.job.title, op.job.describe_handle(handle))
-    raise AssertionError("the last generation is always taken")
+    return _start(op, ti, request, generations[-1], deadline), generations[-1]
 
 
-def _has_failed(op: BdaJobOperator, handle: Mapping[str, str]) -> bool:
-    """Tell whether a job is known to have failed; whatever cannot be read is left to the wait to decide."""
+def _generations(op: BdaJobOperator, ti: Any) -> range:
+    """Answer the generations this try may use when nothing is saved: one for each try since the last clear."""
+    if op.job.token is None:  # there is no asking for an earlier job: each call buys one
+        return range(1)
+    first_try = max(ti.max_tries - (op.retries or 0) + 1, 1)
+    return range(max(ti.try_number - first_try, 0) + 1)
+
+
+def _has_failed(op: BdaJobOperator, handle: Mapping[str, str], before: float | None = None) -> bool:
+    """Tell whether a job is known to have failed; whatever cannot be read is left to the wait to decide.
+
+    :param before: only a job submitted before this moment counts. A job that fails before it is first asked
+        for is this try's own: to go on to the next generation would buy two jobs in one try.
+    """
     try:
         answer = op.describe(handle)
     except CALL_ERRORS as raised:
         error = call_error(raised)
         op.log.warning("the status of %s could not be read: %s: %s", handle, error.code, error.message)
         return False
-    return op.job.outcome(op.job.status(answer)) in _ENDED_BADLY
+    moments = [dig(answer, path) for name, path in op.job.result if name in _SUBMITTED]
+    if before is not None and any(isinstance(at, datetime) and at.timestamp() >= before for at in moments):
+        return False
+    outcome = op.job.outcome_of(answer)
+    return outcome in _ENDED_BADLY or (outcome is Outcome.PARTIAL and op.fail_on_partial)
 
 
 def _start(
@@ -118,6 +145,12 @@ def _start(
 
 def _refusal(op: BdaJobOperator, seen: CallError) -> BdaError:
     said: dict[str, Any] = {"kind": op.job.name, "error_type": seen.code, "error_message": seen.message}
+    if seen.code in STALE_CREDENTIALS:
+        return BdaJobLost(
+            f"{op.job.start} was refused for its credentials, nothing was submitted: {seen.code}: {seen.message}. "
+            "A retry takes those the connection then has",
+            **said,
+        )
     if seen.nature is Nature.TRANSIENT:
         found = "a retry finds it by its token" if op.job.token else "a retry may submit it twice"
         return BdaJobLost(
@@ -166,13 +199,28 @@ def _token(op: BdaJobOperator, ti: Any, request: dict[str, Any], generation: int
     )
 
 
-def _load(context: Any, max_tries: int) -> SavedJob | None:
-    """Read the saved job of this same clear; another ``max_tries`` means a user cleared the task: submit anew."""
+def _load(op: BdaJobOperator, context: Any) -> SavedJob | None:
+    """Read the saved job; another ``max_tries`` in it than the task's means a user cleared the task since."""
     store = state_store(context)
     kept = store.get(STATE_KEY) if store is not None else None
-    if not isinstance(kept, dict) or kept.get("max_tries") != max_tries:
+    if kept is None:
         return None
-    return SavedJob(**{name: kept[name] for name in SavedJob.__dataclass_fields__})
+    try:
+        saved = SavedJob(**{name: kept[name] for name in SavedJob.__dataclass_fields__})
+        if set(saved.handle) == set(op.job.handle):
+            return saved
+    except (KeyError, TypeError):
+        pass
+    op.log.warning(
+        "what stands in the task state store under %s is not of this operator; passed over", STATE_KEY
+    )
+    return None
+
+
+def saved_handle(op: BdaJobOperator, context: Any) -> dict[str, str] | None:
+    """Answer the handle this clear's tries saved, if any."""
+    saved = _load(op, context)
+    return saved.handle if saved is not None and saved.max_tries == context["ti"].max_tries else None
 
 
 def _save(context: Any, job: SavedJob) -> SavedJob:

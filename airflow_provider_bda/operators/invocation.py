@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._compat import conf
 from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.hooks.bedrock_data_automation import (
-    BedrockDataAutomationHook,
-    BedrockDataAutomationRuntimeHook,
-)
+from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._base import BdaJobOperator
 from airflow_provider_bda.operators._checks import (
-    check_choice,
     check_each,
     check_object_uri,
     check_s3_uri,
     check_tags,
     check_video_segment,
-    is_rendered,
 )
+from airflow_provider_bda.operators._invoke_sync import BdaInvokeSyncOperator
+from airflow_provider_bda.operators._request import DataAutomationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BdaInvokeOperator"]
+__all__ = ["BdaInvokeOperator", "BdaInvokeSyncOperator"]
 
 
-class BdaInvokeOperator(BdaJobOperator):
+class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
     """Send one file through Bedrock Data Automation and wait for its output (InvokeDataAutomationAsync).
 
     Does not read the output: use :meth:`BedrockDataAutomationRuntimeHook.get_results` on the returned
@@ -64,23 +60,16 @@ class BdaInvokeOperator(BdaJobOperator):
     template_fields: Sequence[str] = (
         "input_s3_uri",
         "output_s3_uri",
-        "project",
-        "project_stage",
-        "blueprints",
-        "profile_arn",
+        *DataAutomationRequest.processing_template_fields,
         "video_segment",
-        "kms_key_id",
-        "kms_encryption_context",
         "event_bridge_enabled",
         "tags",
         "client_token",
         *BdaJobOperator.aws_template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        "blueprints": "json",
-        "kms_encryption_context": "json",
+        **DataAutomationRequest.template_fields_renderers,
         "tags": "json",
-        "botocore_config": "json",
     }
 
     def __init__(
@@ -122,23 +111,10 @@ class BdaInvokeOperator(BdaJobOperator):
                 "output_s3_uri": (self.output_s3_uri, check_s3_uri),
                 "video_segment": (self.video_segment, check_video_segment),
                 "tags": (self.tags, check_tags),
-                "project_stage": (
-                    self.project_stage,
-                    lambda name, value: check_choice(name, value, "LIVE", "DEVELOPMENT"),
-                ),
             },
             everything=everything,
         )
-        if not self.project and not self.blueprints and (everything or self._is_literal()):
-            raise BdaInputError(
-                "project, blueprints: neither is given, so the service would not know what to extract; pass project= "
-                "(ARN or name), blueprints=[...], or both"
-            )
-        if self.kms_encryption_context and not self.kms_key_id:
-            raise BdaInputError("kms_encryption_context: it needs kms_key_id=")
-
-    def _is_literal(self) -> bool:
-        return is_rendered(self.project) and is_rendered(self.blueprints)
+        self.check_processing(everything=everything)
 
     @property
     def own_token(self) -> str | None:
@@ -148,25 +124,12 @@ class BdaInvokeOperator(BdaJobOperator):
     def request(self, context: Any) -> dict[str, Any]:
         """Build the request of InvokeDataAutomationAsync."""
         self._check(everything=True)
-        blueprints = [self._blueprint(blueprint) for blueprint in self.blueprints or []]
-        project = self._control_plane.project_arn(self.project) if self.project else None
         tags = self._tags(context)
         request: dict[str, Any] = {
             "inputConfiguration": self._input(),
             "outputConfiguration": {"s3Uri": self._output_root},
-            "dataAutomationProfileArn": self.profile_arn or self._default_profile(project, blueprints),
+            **self.processing(),
         }
-        if project:
-            stage = {"stage": self.project_stage} if self.project_stage else {}
-            request["dataAutomationConfiguration"] = {"dataAutomationProjectArn": project, **stage}
-        if blueprints:
-            request["blueprints"] = blueprints
-        if self.kms_key_id:
-            pairs = self.kms_encryption_context
-            request["encryptionConfiguration"] = {
-                "kmsKeyId": self.kms_key_id,
-                **({"kmsEncryptionContext": pairs} if pairs else {}),
-            }
         if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
             request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
         if tags:
@@ -183,25 +146,6 @@ class BdaInvokeOperator(BdaJobOperator):
             "assetProcessingConfiguration": {"video": {"segmentConfiguration": segment}},
         }
 
-    def _blueprint(self, blueprint: str | Mapping[str, str]) -> dict[str, str]:
-        if isinstance(blueprint, str):
-            return {"blueprintArn": self._control_plane.blueprint_arn(blueprint)}
-        unknown = set(blueprint) - {"blueprintArn", "version", "stage"}
-        if unknown or "blueprintArn" not in blueprint:
-            raise BdaInputError(
-                "blueprints: a dict has blueprintArn and, if wanted, version and stage"
-                + (f", not {', '.join(sorted(unknown))}" if unknown else "")
-            )
-        arn = self._control_plane.blueprint_arn(blueprint["blueprintArn"])
-        return {**blueprint, "blueprintArn": arn}
-
-    def _default_profile(self, project: str | None, blueprints: list[dict[str, str]]) -> str:
-        arns = [arn for arn in (project, *(item["blueprintArn"] for item in blueprints)) if arn]
-        owners = [arn.split(":")[4] for arn in arns if arn.count(":") >= 5]
-        account = next((owner for owner in owners if owner.isdigit()), None)
-        arn: str = self.hook.default_profile_arn(account)
-        return arn
-
     def _tags(self, context: Any) -> dict[str, str]:
         try:
             defaults = json.loads(conf.get("bda", "default_tags", fallback=None) or "{}")
@@ -215,10 +159,6 @@ class BdaInvokeOperator(BdaJobOperator):
             ti = context["ti"]
             own = {"airflow_dag_id": ti.dag_id[:256], "airflow_task_id": ti.task_id[:256]}
         return {**defaults, **own, **(self.tags or {})}
-
-    @cached_property
-    def _control_plane(self) -> BedrockDataAutomationHook:
-        return BedrockDataAutomationHook.for_target(self.target)
 
     def output_s3_uri_of(self, handle: Mapping[str, str]) -> str:
         """Answer where the job's metadata will be: the layout the service documents."""
@@ -234,9 +174,4 @@ class BdaInvokeOperator(BdaJobOperator):
 
     def push_links(self, context: Any, handle: Mapping[str, str], request: Mapping[str, Any]) -> None:
         """Push the links to the output and the project."""
-        where = {"region_name": self.hook.conn_region_name, "aws_partition": self.hook.conn_partition}
-        bucket, _, prefix = self._output_prefix(handle).removeprefix("s3://").partition("/")
-        BdaOutputLink.push(context, self, **where, bucket=bucket, prefix=prefix)
-        project = request.get("dataAutomationConfiguration", {}).get("dataAutomationProjectArn")
-        if project:
-            BdaProjectLink.push(context, self, **where, project=project.rsplit("/", 1)[-1])
+        self.push_console_links(context, self._output_prefix(handle), request)

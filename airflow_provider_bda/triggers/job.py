@@ -6,20 +6,30 @@ It carries the kind's name and the handle, nothing that grows. It never submits,
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from airflow_provider_bda._compat import state_seen_from_trigger
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.jobs.catalog import JOB_KINDS
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
-from airflow_provider_bda.jobs.kind import Outcome
+from airflow_provider_bda.jobs.kind import Outcome, method_name
+from airflow_provider_bda.waiting.client_pool import client_pool
+from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.poller import follow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+#: Seconds ``on_kill`` may take; Airflow's own bound is 30.
+KILL_TIMEOUT = 20.0
+#: States of a task that a user has ended: final, or just cleared (None).
+_ENDED_BY_USER = frozenset({None, "failed", "removed", "skipped", "success", "upstream_failed"})
 
 
 class JobTrigger(BaseTrigger):
@@ -102,22 +112,63 @@ class JobTrigger(BaseTrigger):
         """Wait, tell the task's log what is seen, and yield the event."""
         target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
-        name = f"{self.kind.title} {self.kind.describe_handle(self.handle)}"
         async with aclosing(follow(wait, target, self.poll_interval or self.kind.poll_interval)) as items:
             async for item in items:
                 if isinstance(item, Note):
-                    (self.log.warning if item.warning else self.log.info)("%s: %s", name, item.text)
+                    (self.log.warning if item.warning else self.log.info)("%s: %s", self._name, item.text)
                 else:
                     yield self._answer(item)
 
     async def on_kill(self) -> None:
-        """Say what goes on: called by Airflow 3.3 when a user ends the deferred task."""
-        if self.kind.stop_operation is None:
+        """Stop the job where the service can: called by Airflow 3.3 when a user ends the deferred task.
+
+        Airflow cancels this method again every second, so the work is a task of its own.
+        """
+        work = asyncio.get_running_loop().create_task(self._end_job())
+        give_up = time.monotonic() + KILL_TIMEOUT
+        while not work.done() and (left := give_up - time.monotonic()) > 0:
+            try:
+                await asyncio.wait({work}, timeout=left)
+            except asyncio.CancelledError:
+                continue
+        if not work.done():
+            work.cancel()
+            self.log.warning("%s may go on: it could not be stopped in %s s", self._name, KILL_TIMEOUT)
+
+    async def _end_job(self) -> None:
+        # Airflow 3.3.0-3.3.2 also calls on_kill when another triggerer took the trigger over, and then the task is
+        # still deferred or has been resumed. A cleared task that has already moved on looks the same: its next try
+        # stops the superseded job on the worker.
+        try:
+            state = await state_seen_from_trigger(self.task_instance) if self.task_instance else "unknown"
+        except Exception as error:  # noqa: BLE001 - whatever it is, a job is stopped only for a reason we can see
+            self.log.warning("the task's state could not be read (%s: %s)", type(error).__name__, error)
+            state = "unknown"
+        if state not in _ENDED_BY_USER:
+            self.log.info("%s is left alone, for the task is %s", self._name, state)
+        elif self.kind.stop_operation is None:
             self.log.warning(
-                "%s %s goes on and is billed: the service has no operation that stops it",
-                self.kind.title,
-                self.kind.describe_handle(self.handle),
+                "%s goes on and is billed: the service has no operation that stops it", self._name
             )
+        else:
+            await self._stop(self.kind.stop_operation)
+
+    async def _stop(self, operation: str) -> None:
+        target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+        try:
+            client = await client_pool().client(target, self.kind.service)
+            await getattr(client, method_name(operation))(**self.handle)
+        except CALL_ERRORS as raised:
+            error = call_error(raised)
+            self.log.warning(
+                "%s was not stopped and may go on: %s: %s", self._name, error.code, error.message
+            )
+        else:
+            self.log.info("%s was told to stop", self._name)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.kind.title} {self.kind.describe_handle(self.handle)}"
 
     def _answer(self, event: JobEvent) -> TriggerEvent:
         # dag.test() runs triggers without a task instance and knows no ending from here.

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: Inherited by every process of a demo, so that none hides.
 MARK = "BDA_E2E_DEMO"
 
-pytestmark = [pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.timeout(600)]
 
 
 class Demo:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from airflow_provider_bda.emulator import Emulator
     from demo.airflow_process import RealAirflow
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def test_more_tasks_wait_than_there_are_worker_slots(
     jobs: Any, airflow: RealAirflow, until: Callable[..., None]
 ):
     run = jobs.start("e2e_wait", 6)
-    until(run.states, ["deferred"] * 6)
+    until(run.deferred, 6)
 
     # Six wait, two slots: soon no process belongs to any of them, and the slots do other work.
     until(lambda: airflow.pids("task"), [])
@@ -41,7 +41,7 @@ def test_a_waiting_task_shows_its_job_and_its_links(
     jobs: Any, airflow: RealAirflow, aws: Emulator, until: Callable[..., None]
 ):
     run = jobs.start("e2e_wait", 1)
-    until(run.states, ["deferred"])
+    until(run.deferred, 1)
 
     (task,) = run.tasks()
     (job,) = jobs.submitted()
@@ -62,7 +62,7 @@ def test_a_pool_that_includes_deferred_bounds_the_jobs_at_the_service(
     jobs: Any, airflow: RealAirflow, until: Callable[..., None]
 ):
     run = jobs.start("e2e_pool", 5)
-    until(lambda: run.states().count("deferred"), 3)
+    until(run.deferred, 3)
 
     # The scheduler has been around often enough to start more when a whole other run is through.
     quick = airflow.rest.trigger("e2e_quick")
@@ -70,7 +70,7 @@ def test_a_pool_that_includes_deferred_bounds_the_jobs_at_the_service(
     assert run.states().count("deferred") == len(jobs.submitted()) == 3
 
     jobs.finish()
-    until(lambda: (run.states().count("success"), run.states().count("deferred")), (3, 2))
+    until(lambda: (run.states().count("success"), run.deferred()), (3, 2))
     jobs.finish()
     run.succeed()
     assert len(jobs.submitted()) == 5
@@ -80,7 +80,7 @@ def test_a_waiting_task_marked_failed_stays_failed_when_its_job_ends(
     jobs: Any, airflow: RealAirflow, until: Callable[..., None]
 ):
     run = jobs.start("e2e_wait", 1)
-    until(run.states, ["deferred"])
+    until(run.deferred, 1)
 
     airflow.rest.mark(run.tasks()[0], "failed")
     until(run.states, ["failed"])
@@ -97,7 +97,7 @@ def test_jobs_outlive_a_triggerer_that_was_killed(
     jobs: Any, airflow: RealAirflow, until: Callable[..., None]
 ):
     run = jobs.start("e2e_wait", 3)
-    until(run.states, ["deferred"] * 3)
+    until(run.deferred, 3)
 
     assert airflow.kill("triggerer") != []
     assert airflow.pids("triggerer") == []

@@ -18,8 +18,10 @@ def running_emulator():
 def aws(running_emulator, monkeypatch):
     """An emulator with one small document and fast jobs, and Airflow's aws_default leading to it.
 
-    One attempt a call, for boto's own pauses between attempts are not what is tested here.
+    One attempt a call, for boto's own pauses between attempts are not what is tested here. Tests retry at once,
+    so a job counts as just bought for a moment only.
     """
+    monkeypatch.setattr("airflow_provider_bda.operators._identity.JUST_NOW", 0.01)
     aws = running_emulator
     aws.reset()
     for item in dataclasses.fields(Settings):

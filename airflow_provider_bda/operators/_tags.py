@@ -1,0 +1,40 @@
+"""The tags a job or resource gets: the Dag's own, the author's, and those of Airflow's configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_bda._compat import conf
+from airflow_provider_bda.exceptions import BdaInputError
+from airflow_provider_bda.operators._checks import check_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOT_IN_A_TAG = re.compile(r"[^a-zA-Z0-9\s._:/=+@-]")
+
+
+def all_tags(context: Any, tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+    """Answer every tag as the API has them: ``airflow_dag_id`` and ``airflow_task_id`` unless switched off.
+
+    :raises BdaInputError: a tag breaks the service's pattern.
+    """
+    try:
+        defaults = json.loads(conf.get("bda", "default_tags", fallback=None) or "{}")
+    except ValueError as error:
+        raise BdaInputError(
+            f"[bda] default_tags in Airflow's configuration is no JSON object: {error}"
+        ) from error
+    check_tags("[bda] default_tags", defaults)
+    own = {}
+    if conf.getboolean("bda", "airflow_tags", fallback=True):
+        ti = context["ti"]
+        # A Dag's id may have letters that some of the services take in no tag.
+        own = {name: _NOT_IN_A_TAG.sub("_", getattr(ti, name)[:256]) for name in ("dag_id", "task_id")}
+        own = {f"airflow_{name}": value for name, value in own.items()}
+    if tags:
+        check_tags("tags", tags)
+    merged = {**defaults, **own, **(tags or {})}
+    return [{"key": key, "value": value} for key, value in sorted(merged.items())]

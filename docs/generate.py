@@ -1,0 +1,148 @@
+# ruff: noqa: INP001 - a script beside the page it writes
+"""Writes the pages of the docs that are made of code: ``python docs/generate.py``.
+
+What is a table in the code must not be typed again by hand. A test compares the page with what this writes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "outcomes.md"
+
+if str(ROOT) not in sys.path:  # run as a script, the repository's root is not on the path
+    sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_provider_bda.jobs.kind import JobKind
+
+INTRO = """\
+<!-- Written by docs/generate.py from the catalogue, the error tree and the tests' own table. Do not edit. -->
+# What each outcome means, and what a retry will do
+
+A task succeeds only on a status that the service documents as success. A status that is missing or unknown keeps
+the task waiting, with one warning in its log; when `wait_timeout` passes, that is a timeout. It makes no difference
+whether an operator or a sensor waits, or where.
+"""
+
+ENDS = """\
+## How each kind of job ends
+
+`still waiting` is no outcome: the task goes on until `wait_timeout`. Where some items failed, the task succeeds with
+`partial: true` in what it returns, unless its operator's `fail_on_partial` is set.
+"""
+
+OWN = """\
+## What the task itself may end with
+
+"No retry" means that Airflow fails the task at once, whatever `retries` says. On Airflow 3.3 and newer,
+`retry_policy=bda_retry_policy()` (from `airflow_provider_bda.retry_policy`) also chooses the pause before a retry by
+the error; 3.1 and 3.2 use the task's `retry_delay`.
+"""
+
+BOUGHT = """\
+## How many jobs are bought, whatever happens
+
+Each number is what a test counts on the emulator. Two things decide it beside what happens:
+
+- whether Airflow has the **task state store** (3.3 and newer), where the handle is saved before the task waits;
+- whether the service still **knows the client token** of a job that has *ended*. AWS does not publish how long it
+  does; of a job that goes on it does. Both answers are tried.
+
+One try buys at most one new job. Clearing a task buys a new job on purpose; a retry does so only when the job before
+it is known to have failed. What the "token forgotten" columns have more is the price of a worker that died, or of
+an Airflow without the store, at a service that forgets.
+"""
+
+
+def render() -> str:
+    """Answer the page."""
+    from airflow_provider_bda.jobs import JOB_KINDS  # noqa: PLC0415 - the path is set above
+
+    parts = [INTRO, ENDS]
+    for kind in JOB_KINDS.values():
+        parts += [f"### {kind.title[0].upper()}{kind.title[1:]} (`{kind.name}`)\n", table(*_ends(kind))]
+    parts += [OWN, table(*_errors()), BOUGHT, table(*_bought())]
+    return "\n".join(parts)
+
+
+def _ends(kind: JobKind) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    from airflow_provider_bda.jobs.kind import Outcome  # noqa: PLC0415 - as above
+
+    def rows() -> Iterator[Sequence[str]]:
+        for status in sorted(kind.pending):
+            yield f"`{status}`", "still waiting", ""
+        for statuses, outcome in zip(
+            kind.status_sets()[1:],
+            (Outcome.SUCCEEDED, Outcome.PARTIAL, Outcome.REJECTED, Outcome.BROKEN),
+            strict=True,
+        ):
+            for status in sorted(statuses):
+                yield f"`{status}`", *_meaning(outcome)
+        if kind.flaws_at:
+            yield "success, but items failed", *_meaning(Outcome.PARTIAL)
+        if kind.gone_is_success:
+            yield "not found", *_meaning(Outcome.SUCCEEDED)
+
+    return ("Status", "What becomes of the task", "What a retry will do"), rows()
+
+
+def _meaning(outcome: Any) -> tuple[str, str]:
+    from airflow_provider_bda.exceptions import BY_OUTCOME  # noqa: PLC0415 - as above
+    from airflow_provider_bda.jobs.kind import Outcome  # noqa: PLC0415 - as above
+
+    if outcome is Outcome.SUCCEEDED:
+        return "success", ""
+    error, _, then = BY_OUTCOME[outcome]
+    partial = "success with `partial: true`, or " if outcome is Outcome.PARTIAL else ""
+    return f"{partial}`{error.__name__}`", then
+
+
+def _errors() -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    from airflow_provider_bda import exceptions  # noqa: PLC0415 - as above
+    from airflow_provider_bda._compat import AirflowFailException  # noqa: PLC0415 - as above
+
+    errors = [getattr(exceptions, name) for name in exceptions.__all__ if name.startswith("Bda")]
+    leaves = [error for error in errors if not any(error in other.__bases__ for other in errors)]
+    rows = (
+        (
+            f"`{error.__name__}`",
+            " ".join((inspect.getdoc(error) or "").split()),
+            "no" if issubclass(error, AirflowFailException) else "yes",
+        )
+        for error in sorted(leaves, key=lambda error: error.__name__)
+    )
+    return ("Error", "What it says", "Retried"), rows
+
+
+def _bought() -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    from tests.identity.scenarios import SCENARIOS  # noqa: PLC0415 - as above
+
+    head = (
+        "What happens",
+        "Store, token known",
+        "Store, token forgotten",
+        "No store, token known",
+        "No store, token forgotten",
+        "",
+    )
+    return head, ((item.title, *map(str, item.jobs), item.why) for item in SCENARIOS)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Answer a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
