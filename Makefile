@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e lint format bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -28,13 +28,16 @@ ui: $(NEWEST) ## The same, and Airflow stays up to look at until Ctrl-C
 	@$(BIN)/python -m demo --keep $(if $(DOCS),--docs "$(DOCS)") $(ARGS)
 
 test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
-	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" -n auto $(ARGS)
 
 test-lowest: $(LOWEST) ## The same, on the lowest versions we promise
-	@.venv-lowest/bin/python -m pytest -m "not e2e" $(ARGS)
+	@.venv-lowest/bin/python -m pytest -m "not e2e" -n auto $(ARGS)
 
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (minutes)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
+
+e2e-lowest: $(LOWEST) ## The waiting ones of these, on the lowest versions
+	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)
 
 lint: $(NEWEST) ## Check style, format, types and the import contract
 	$(BIN)/ruff check .

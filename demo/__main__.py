@@ -56,7 +56,7 @@ def _parse(arguments: list[str] | None) -> Options:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where everything goes (.demo/<time>)")
     parser.add_argument("--keep", action="store_true", help="leave Airflow up to look at, until Ctrl-C")
     parser.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for the Dag's run (%(default).0f)"
+        "--timeout", type=float, metavar="SECONDS", help="for the Dag's run (600, and 10 for each document)"
     )
     given = parser.parse_args(arguments)
     out = given.out or Path(".demo") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -135,9 +136,16 @@ class RealAirflow:
 
     def _run_to_end(self, *arguments: str) -> None:
         name = "-".join(arguments)
-        process = self._spawn(name, *arguments)
-        if process.wait(timeout=self.start_timeout):
-            raise AirflowProcessError(f"airflow {' '.join(arguments)} failed:\n{self.tail(name)}")
+        process = self._components[name] = self._spawn(name, *arguments)
+        try:
+            code = process.wait(timeout=self.start_timeout)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0:
+            limit = (
+                f"did not end in {self.start_timeout:.0f} s" if code is None else f"ended with code {code}"
+            )
+            raise AirflowProcessError(f"airflow {' '.join(arguments)} {limit}:\n{self.tail(name)}")
 
     def _wait_healthy(self, names: tuple[str, ...]) -> None:
         deadline = time.monotonic() + self.start_timeout
@@ -206,6 +214,9 @@ class RealAirflow:
             **({"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users} if users else {}),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self._worker_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._trigger_port),
+            # Airflow's worker often overlooks the end of a task until its next heartbeat, 5 s by default: so
+            # long the slot stays taken and, worse, a task whose trigger fires meanwhile is marked failed.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             # A Dag file that changes is seen within seconds.
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             **more,
@@ -303,6 +314,4 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 def _epoch(moment: Any) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(str(moment)).timestamp()

@@ -7,6 +7,7 @@ AWS is the embedded emulator; everything else is what a user would do. Whatever 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections import Counter
@@ -35,6 +36,8 @@ SUFFIXES = frozenset(
     | {".amr", ".flac", ".m4a", ".mp3", ".ogg", ".wav"}
     | {".mp4", ".mov", ".avi", ".mkv", ".webm"}
 )
+#: What the service's pattern for S3 URIs forbids in a key.
+REFUSED_IN_KEYS = re.compile(r'[{}\[\]<>^%`"~#|\x00-\x1f\x7f]')
 #: Seconds a job takes at the emulator: long enough to see the tasks deferred.
 JOB_SECONDS = (3.0, 6.0)
 #: Jobs at once; the pool counts deferred tasks.
@@ -61,13 +64,13 @@ class Options:
     :param docs: a folder of their own files; None makes documents.
     :param out: where everything of this run goes.
     :param keep: whether Airflow stays up until Ctrl-C.
-    :param timeout: seconds for the Dag's run.
+    :param timeout: seconds for the Dag's run; None gives ten minutes and ten seconds for each document.
     """
 
     docs: Path | None
     out: Path
     keep: bool = False
-    timeout: float = 600.0
+    timeout: float | None = None
 
 
 def run_demo(options: Options, say: Callable[[str], None]) -> int:
@@ -81,7 +84,11 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
         options.out / "airflow",
         DAGS_FOLDER,
         progress=say,
-        env={"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5"},
+        env={
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
+            # Airflow refuses to map over more than 1,024 unless told.
+            "AIRFLOW__CORE__MAX_MAP_LENGTH": str(max(1024, len(documents))),
+        },
     )
     with Emulator(Settings(duration=JOB_SECONDS)) as aws:
         say(f"Emulator: AWS on this machine at {aws.endpoint_url}")
@@ -122,7 +129,16 @@ def gather_documents(options: Options, say: Callable[[str], None]) -> dict[str, 
             f"{options.docs} has no file that can be processed; it takes {' '.join(sorted(SUFFIXES))}"
         )
     say(f"Documents: {len(usable)} from {options.docs}")
-    return {path.relative_to(options.docs).as_posix(): path for path in usable}
+    documents: dict[str, Path] = {}
+    for path in usable:
+        given = path.relative_to(options.docs).as_posix()
+        name = REFUSED_IN_KEYS.sub("_", given)
+        while name in documents:
+            name = f"_{name}"
+        if name != given:
+            say(f"Documents: {given} goes as {name}, for the service refuses some characters in keys")
+        documents[name] = path
+    return documents
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -181,7 +197,8 @@ def run_dag(
     )
     say(f"Dag {DAG_ID}: run {run_id} started")
     began = time.monotonic()
-    tasks = watch(rest, run_id, list(documents), options.timeout, say)
+    timeout = options.timeout or 600.0 + 10.0 * len(documents)
+    tasks = watch(rest, run_id, list(documents), timeout, say)
     say(f"Dag {DAG_ID}: over after {time.monotonic() - began:.0f} s")
     folder = options.out / "output"
     download(aws, "out/", folder)

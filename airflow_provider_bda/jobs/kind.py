@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,7 @@ def dig(value: Any, path: Path) -> Any:
     return value
 
 
+@cache
 def method_name(operation: str) -> str:
     """Turn an operation's name into boto3's method name, as botocore does."""
     partial = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", operation)

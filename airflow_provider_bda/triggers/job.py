@@ -19,9 +19,7 @@ from airflow_provider_bda.jobs.catalog import JOB_KINDS
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import Outcome, method_name
-from airflow_provider_bda.waiting.client_pool import client_pool
-from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
-from airflow_provider_bda.waiting.poller import follow
+from airflow_provider_bda.waiting import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,7 +110,10 @@ class JobTrigger(BaseTrigger):
         """Wait, tell the task's log what is seen, and yield the event."""
         target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
-        async with aclosing(follow(wait, target, self.poll_interval or self.kind.poll_interval)) as items:
+        poller = await load("poller")
+        async with aclosing(
+            poller.follow(wait, target, self.poll_interval or self.kind.poll_interval)
+        ) as items:
             async for item in items:
                 if isinstance(item, Note):
                     (self.log.warning if item.warning else self.log.info)("%s: %s", self._name, item.text)
@@ -155,11 +156,12 @@ class JobTrigger(BaseTrigger):
 
     async def _stop(self, operation: str) -> None:
         target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+        pool, errors = await load("client_pool"), await load("errors")
         try:
-            client = await client_pool().client(target, self.kind.service)
+            client = await pool.client_pool().client(target, self.kind.service)
             await getattr(client, method_name(operation))(**self.handle)
-        except CALL_ERRORS as raised:
-            error = call_error(raised)
+        except errors.CALL_ERRORS as raised:
+            error = errors.call_error(raised)
             self.log.warning(
                 "%s was not stopped and may go on: %s: %s", self._name, error.code, error.message
             )

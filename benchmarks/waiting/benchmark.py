@@ -40,7 +40,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("waiting")
     group.add_argument("--jobs", type=int, help="waiting jobs (1000; quick: 100)")
     group.add_argument(
-        "--seconds", type=float, help="the last job's end; they end from the half of it on (60; quick: 4)"
+        "--seconds",
+        type=float,
+        help="what the longest job takes, the shortest takes half of it (60; quick: 4)",
     )
     group.add_argument("--poll-interval", type=int, help="seconds between two calls for a job (10; quick: 1)")
     group.add_argument("--only", choices=["ours", "peer"], help="leave the other out")
@@ -63,6 +65,7 @@ class Figures:
     calls_per_job: float
     cpu_per_job: float
     memory: float
+    waiting_at_once: int
     block: float
     block_cpu: float
     block_collecting: float
@@ -86,13 +89,13 @@ def run(options: argparse.Namespace) -> Report:
             raw[name] = _contest(name, options, home)
     for name, measured in raw.items():
         faults += [f"{name}: {fault}" for fault in _faults(measured, options.jobs)]
-        if len(measured["events"]) == options.jobs and measured["service"]["clock"] is not None:
+        if {handle for handle, *_ in measured["events"]} == measured["service"]["ends"].keys():
             figures[name] = _figures(measured, options.jobs)
     ours, peer = figures.get("ours"), figures.get("peer")
     return Report(
         name="waiting",
-        title=f"{options.jobs:,} jobs in one event loop, asked every {options.poll_interval} s, "
-        f"ending {options.seconds / 2:g} to {options.seconds:g} s after the last was first asked for",
+        title=f"{options.jobs:,} jobs in one event loop, asked for every {options.poll_interval} s, "
+        f"ending {options.seconds / 2:g} to {options.seconds:g} s after the first call for them",
         rows=_rows(ours or peer, peer if ours else None, options.poll_interval) if figures else [],
         faults=faults,
         notes=_notes(figures),
@@ -195,19 +198,20 @@ def _faults(measured: dict[str, Any], jobs: int) -> list[str]:
 def _figures(measured: dict[str, Any], jobs: int) -> Figures:
     warm, waiting, end = (measured["samples"][name] for name in ("warm", "waiting", "end"))
     service = measured["service"]
-    ends = {arn_of(number): service["clock"] + service["offsets"][number] for number in range(jobs)}
-    late = sorted(moment - ends[handle] for handle, moment, _ in measured["events"])
+    late = sorted(moment - service["ends"][handle] for handle, moment, _ in measured["events"])
     longest = dict(measured["longest"])
     imported = longest.pop("import")[0]
     block, block_cpu, block_collecting = max(longest.values())
     return Figures(
         cpu_per_call=(end["cpu"] - warm["cpu"]) / service["calls"],
-        cpu_per_later_call=(end["cpu"] - waiting["cpu"]) / (service["calls"] - service["calls_before_clock"]),
+        cpu_per_later_call=(end["cpu"] - waiting["cpu"])
+        / max(service["calls"] - service["calls_before_started"], 1),
         cpu_starting=waiting["cpu"] - warm["cpu"],
         calls=service["calls"],
         calls_per_job=service["calls"] / jobs,
         cpu_per_job=(end["cpu"] - warm["cpu"]) / jobs,
         memory=(waiting["rss"] - warm["rss"]) / jobs / 1e6,
+        waiting_at_once=waiting["jobs"],
         block=block,
         block_cpu=block_cpu,
         block_collecting=block_collecting,
@@ -246,6 +250,7 @@ def _rows(ours: Figures, peer: Figures | None, poll_interval: int) -> list[Row]:
         row("CPU per job, start to event", "ms", "cpu_per_job", 1),
         row("CPU of the start", "s", "cpu_starting", 2),
         row("until every job was asked for once", "s", "starting", 1),
+        row("jobs waiting when the last was asked for", "", "waiting_at_once", 0),
         row("status calls", "", "calls", 0),
         row("status calls per job", "", "calls_per_job", 1),
         row("own CPU in the longest block", "s", "block_cpu", 2),
@@ -263,5 +268,6 @@ def _notes(figures: dict[str, Figures]) -> list[str]:
         "the connection stands in an environment variable: there is no supervisor here to be asked for one",
         "CPU per status call: all CPU of the process from the first trigger's start to the last event, over all calls",
         "our trigger asks first at a random moment of the first interval, so its start takes that long by intent",
+        "memory: growth of the process until then, over all jobs, though some may have ended by then",
         "longest block: warm-up and start included; where own CPU is far below it, others used the machine",
     ]

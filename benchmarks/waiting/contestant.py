@@ -89,12 +89,13 @@ class Meter:
         cpu, moment = began - self._own, time.time()
         gc.collect()
         memory = psutil.Process().memory_full_info()
+        threads = threading.active_count()
         self.samples[name] = {
             "cpu": cpu,
             "at": moment,
             "rss": memory.rss,
             "uss": memory.uss,
-            "threads": threading.active_count(),
+            "threads": threads,
         }
         self._own += time.process_time() - began
         self._watchdog.forgive()
@@ -162,19 +163,20 @@ class Contest:
         self.events.clear()
         self.meter.sample("warm")
         self.watchdog.phase = "start-up"
-        clock = asyncio.create_task(_clock(self.options.port))
+        started = asyncio.create_task(_started(self.options.port))
         tasks = await self._start()
         everything = asyncio.gather(*tasks)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.options.give_up):
-                await asyncio.wait({clock, everything}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({started, everything}, return_when=asyncio.FIRST_COMPLETED)
                 self.meter.sample("waiting")
+                self.meter.samples["waiting"]["jobs"] = self.options.jobs - len(self.events)
                 self.watchdog.phase = "waiting"
                 await asyncio.shield(everything)
         self.meter.sample("end")
-        for task in [*tasks, clock, watching]:
+        for task in [*tasks, started, watching]:
             task.cancel()
-        await asyncio.gather(*tasks, clock, watching, everything, return_exceptions=True)
+        await asyncio.gather(*tasks, started, watching, everything, return_exceptions=True)
         return {
             "samples": self.meter.samples,
             "longest": self.watchdog.longest,
@@ -204,11 +206,11 @@ class Contest:
             self.errors.append(f"{arn}: {error!r}")
 
 
-async def _clock(port: int) -> None:
+async def _started(port: int) -> None:
     """Wait until the service has heard of every job."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(b"GET /clock HTTP/1.1\r\n\r\n")
+        writer.write(b"GET /started HTTP/1.1\r\n\r\n")
         await reader.readline()
     finally:
         writer.close()

@@ -1,9 +1,9 @@
 """The status service both contestants ask: GetDataAutomationStatus over HTTP, in a process of its own.
 
 It must never be the limit, so it parses by hand. It owns the truth: which job ends when and how, and how many
-calls were made. Its clock starts when every job has been asked for once: a contestant whose start takes long
-still makes its calls. Two more paths serve the benchmark: ``/clock`` answers when the clock starts, ``/report``
-at once.
+calls were made. A job's time runs from the first call for it, so that a contestant whose start takes long makes
+as many calls for each job as one that starts at once. Two more paths serve the benchmark: ``/started`` answers
+when every job has been asked for once, ``/report`` at once.
 """
 
 from __future__ import annotations
@@ -40,40 +40,38 @@ def fails(number: int) -> bool:
 class Jobs:
     """The jobs, and what was asked.
 
-    :param offsets: seconds from the start of the clock to the end of each job.
+    :param seconds: how long each job takes, from the first call for it.
     """
 
-    offsets: list[float]
+    seconds: list[float]
     calls: int = 0
-    calls_before_clock: int = 0
+    calls_before_started: int = 0
     unknown: int = 0
-    clock: float | None = None
-    asked: set[int] = field(default_factory=set)
+    ends: dict[int, float] = field(default_factory=dict)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     submitted: str = field(default_factory=lambda: _iso(time.time()))
 
     @classmethod
     def spread(cls, count: int, first: float, last: float) -> Jobs:
-        """Let the jobs end evenly between two moments, in an order that is not theirs (the same each time)."""
+        """Spread how long jobs take evenly, in an order that is not theirs (the same each time)."""
         step = (last - first) / max(count - 1, 1)
-        offsets = [first + step * place for place in range(count)]
-        random.Random(count).shuffle(offsets)  # noqa: S311 - an order, no secret
-        return cls(offsets)
+        seconds = [first + step * place for place in range(count)]
+        random.Random(count).shuffle(seconds)  # noqa: S311 - an order, no secret
+        return cls(seconds)
 
     def status(self, arn: str) -> dict[str, Any] | None:
         """Answer a job's status as the service does; None for an unknown job."""
         if arn == WARM_UP:
             return self._ended(arn, ended=time.time(), failed=False)
-        number = int(arn.removeprefix(f"{PREFIX}job-")) if arn.startswith(f"{PREFIX}job-") else -1
-        if not 0 <= number < len(self.offsets):
+        name = arn.removeprefix(f"{PREFIX}job-")
+        number = int(name) if name.isdecimal() else len(self.seconds)
+        if number >= len(self.seconds):
             self.unknown += 1
             return None
-        self.calls += 1
         now = time.time()
-        if self.clock is None:
-            self._ask_first(number, now)
-        end = self.clock + self.offsets[number] if self.clock is not None else None
-        if end is None or now < end:
+        end = self.ends.setdefault(number, now + self.seconds[number])
+        self._count()
+        if now < end:
             return {"status": "InProgress", "jobSubmissionTime": self.submitted}
         return self._ended(arn, end, failed=fails(number))
 
@@ -81,20 +79,19 @@ class Jobs:
         """Answer what a judge needs."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "clock": self.clock,
-            "offsets": self.offsets,
+            "ends": {arn_of(number): end for number, end in self.ends.items()},
             "calls": self.calls,
-            "calls_before_clock": self.calls_before_clock,
+            "calls_before_started": self.calls_before_started,
             "unknown": self.unknown,
             "service_cpu": usage.ru_utime + usage.ru_stime,
         }
 
-    def _ask_first(self, number: int, now: float) -> None:
-        self.calls_before_clock += 1
-        self.asked.add(number)
-        if len(self.asked) == len(self.offsets):
-            self.clock = now
-            self.started.set()
+    def _count(self) -> None:
+        self.calls += 1
+        if not self.started.is_set():
+            self.calls_before_started += 1
+            if len(self.ends) == len(self.seconds):
+                self.started.set()
 
     def _ended(self, arn: str, ended: float, *, failed: bool) -> dict[str, Any]:
         output = {"s3Uri": f"s3://bench/output/{arn[len(PREFIX) :]}/job_metadata.json"}
@@ -139,8 +136,8 @@ class Connection(asyncio.Protocol):
 
     def _serve(self, head: bytes, body: bytes) -> None:
         path = head.split(b" ", 2)[1]
-        if path == b"/clock":
-            self._waiting = asyncio.get_running_loop().create_task(self._clock())
+        if path == b"/started":
+            self._waiting = asyncio.get_running_loop().create_task(self._started())
         elif path == b"/report":
             self._send(200, self._jobs.report())
         elif b"GetDataAutomationStatus" in head:
@@ -156,7 +153,7 @@ class Connection(asyncio.Protocol):
                 400, {"__type": "UnknownOperationException", "message": "only GetDataAutomationStatus"}
             )
 
-    async def _clock(self) -> None:
+    async def _started(self) -> None:
         await self._jobs.started.wait()
         self._send(200, self._jobs.report())
 
