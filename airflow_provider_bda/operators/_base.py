@@ -172,6 +172,10 @@ class BdaJobOperator(BdaAwsOperator):
             return self._finish_early(job)
         if not self.deferrable:
             return self._finish(self._wait_here(job.handle, deadline))
+        # The job of an earlier try may be over. A trigger that fires before the scheduler has read that this
+        # worker ended fails the task (Airflow up to 3.3.2), and it would do so at each retry.
+        if context["ti"].try_number > 1 and (event := self._over_already(job.handle)) is not None:
+            return self._finish(event)
         # An attribute of the operator would be gone when another worker resumes; all state is in the trigger.
         return self.defer(
             trigger=JobTrigger(
@@ -187,6 +191,12 @@ class BdaJobOperator(BdaAwsOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,
         )
+
+    def _over_already(self, handle: Mapping[str, str]) -> JobEvent | None:
+        try:
+            return JobWait(self.job, handle).on_answer(self.describe(handle), time.time()).event
+        except CALL_ERRORS:
+            return None  # the wait will tell
 
     def _tell(self, context: Any, job: SavedJob, request: Mapping[str, Any]) -> None:
         """Leave the handle where people, links and the next try find it, before anything waits."""

@@ -84,11 +84,15 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, watch: Watch) -> None:
-        """Begin to ask for a job, at a random moment of the first interval: many triggers start together."""
+        """Begin to ask for a job, at a random moment of the first interval's second half.
+
+        At random, for many triggers start together; not sooner, for a trigger that fires before the scheduler has
+        read that the deferring worker ended (up to 6 s) makes Airflow, up to 3.3.2, fail the task.
+        """
         self._watches.add(watch)
         if watch.scope is not None:
             self._listed.setdefault(watch.scope, set()).add(watch)
-        self._schedule(watch, watch.wait.delay(watch.interval, time.time()) * random.random())  # noqa: S311 - jitter
+        self._schedule(watch, watch.wait.delay(watch.interval, time.time()) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
             self._task.add_done_callback(self._ended)

@@ -263,3 +263,15 @@ def test_airflows_own_trigger_timeout_with_a_running_job_is_our_timeout(aws):
         op.execute(context)
     with pytest.raises(BdaJobTimeout):
         op.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+
+
+def test_a_retry_that_finds_its_job_done_does_not_defer_again(aws, run):
+    op, context = run.next_try()
+    op.deferrable = True
+    with pytest.raises(TaskDeferred):
+        op.execute(context)
+    aws.settle()
+    op, context = run.next_try()
+    op.deferrable = True
+    assert op.execute(context)["status"] == "Success"
+    assert len(aws.jobs()) == 1
