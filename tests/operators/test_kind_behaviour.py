@@ -81,18 +81,19 @@ def test_a_partial_job_whose_result_is_gone_still_counts_as_partial(aws):
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_ingestion_jobs_of_one_library_take_turns(aws, monkeypatch, deferrable):
     monkeypatch.setattr("airflow_provider_bda.operators._identity.PAUSE", (0.1, 0.2))
-    aws.settings.duration = 4.0
-    aws.client("bedrock-data-automation").invoke_data_automation_library_ingestion_job(
-        libraryArn=BedrockDataAutomationHook().library_arn("words"),
-        entityType="VOCABULARY",
-        operationType="DELETE",
-        inputConfiguration={"inlinePayload": {"deleteEntitiesInfo": {"entityIds": ["x"]}}},
-        outputConfiguration={"s3Uri": "s3://documents/out"},
+    busy = "another ingestion of this library runs"
+    aws.fault(
+        Fault(
+            operation="InvokeDataAutomationLibraryIngestionJob",
+            error="ConflictException",
+            message=busy,
+            times=2,
+        )
     )
     row = KINDS["library_ingestion"]
     make = lambda: row.make(deferrable=deferrable, wait_timeout=30)  # noqa: E731 - as each worker builds it
     assert live_through(make, context())["status"] == "COMPLETED"
-    assert len(aws.calls("InvokeDataAutomationLibraryIngestionJob")) > 2
+    assert len(aws.calls("InvokeDataAutomationLibraryIngestionJob")) == 3
 
 
 def test_a_turn_that_does_not_come_in_time_is_a_timeout_with_the_services_words(aws):
