@@ -35,8 +35,9 @@ log = logging.getLogger(__name__)
 
 #: Status calls under way at once.
 IN_FLIGHT = 40
-#: The part of an interval to which due times are rounded up.
+#: Due times are rounded up to this part of an interval, but to no more than so many seconds.
 TICK = 1 / 20
+TICK_SECONDS = 0.5
 #: Seconds after which a status call that does not come back counts as failed, whatever botocore's settings.
 CALL_TIMEOUT = 90.0
 
@@ -110,7 +111,7 @@ class Poller:
     def _schedule(self, watch: Watch, delay: float) -> None:
         self._order += 1
         # On whole ticks: calls that go out together cost a third less CPU than the same calls one by one.
-        tick = watch.interval * TICK
+        tick = min(watch.interval * TICK, TICK_SECONDS)
         watch.due = math.ceil((asyncio.get_running_loop().time() + delay) / tick) * tick
         heapq.heappush(self._due, (watch.due, self._order, watch))
         if self._due[0][2] is watch:

@@ -11,6 +11,7 @@ from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_bda.triggers import job as module
 from airflow_provider_bda.triggers.job import JobTrigger
+from airflow_provider_bda.waiting import client_pool as pool_module
 from tests.fakes import FakeLog
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:data-automation-invocation/1"
@@ -58,7 +59,7 @@ def kill(monkeypatch):
     def kill(job, states, *, map_index=-1, task=True, cancel_every=None, **service):
         supervisor, service = FakeSupervisor(states), FakeService(**service)
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
-        monkeypatch.setattr(module, "client_pool", lambda: service)
+        monkeypatch.setattr(pool_module, "client_pool", lambda: service)
         trigger = JobTrigger(kind=job[0], handle=job[1])
         trigger._log = log = FakeLog()
         if task:
