@@ -104,7 +104,7 @@ class Gateway:
 
     def _call(self, plan: Plan, service: str, operation: str) -> Call:
         credential = plan.credential
-        call = Call(
+        return Call(
             service=service,
             operation=operation,
             account=self._world.moto.account_of(credential.access_key_id),
@@ -112,17 +112,17 @@ class Gateway:
             access_key_id=credential.access_key_id,
             time=self._world.clock.now(),
         )
-        self._world.calls.add(call)
-        return call
 
     def _ours(self, plan: Plan, route: Route) -> HttpResponse:
         """Answer an operation of ours: read, throttle, act, write; faults around it."""
         operation = route.operation
         call = self._call(plan, route.service, operation.name)
+        refused = self._read(plan, route, call)
+        # Noted once it is read: whoever looks at the calls meanwhile sees whole ones only.
+        self._world.calls.add(call)
         if route.service in self._world.settings.ended_services:
             return _reset(Effect(), call)
         service = self._services[route.service]
-        refused = self._read(plan, route, call)
         effect = self._world.faults.for_call(operation.name, service.input_uri(call.parameters))
         if effect.reset:
             return _reset(effect, call)
@@ -179,6 +179,7 @@ class Gateway:
         operation = _foreign_operation(request)
         call = self._call(plan, service, operation)
         call.parameters = {"path": unquote(request.path)}
+        self._world.calls.add(call)
         uri = f"s3:/{unquote(request.path)}" if service == "s3" else ""
         effect = self._world.faults.for_call(f"{service}:{operation}", uri)
         if effect.reset:

@@ -8,8 +8,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.emulator import Fault, gateway
 from airflow_provider_bda.emulator.faults import Faults
+from airflow_provider_bda.emulator.protocols import parameters_of
 
 
 @pytest.fixture
@@ -178,3 +179,16 @@ def test_probability_is_drawn_from_the_rules_own_seed():
 def test_a_rule_that_makes_no_sense_is_refused(members, words):
     with pytest.raises(ValueError, match=words):
         Fault(**members)
+
+
+def test_a_call_is_seen_once_it_has_been_read(aws, once, request_for, monkeypatch):
+    meanwhile = []
+
+    def read(route, request):
+        meanwhile.append(aws.calls("InvokeDataAutomationAsync"))
+        return parameters_of(route, request)
+
+    monkeypatch.setattr(gateway, "parameters_of", read)
+    once.invoke_data_automation_async(**request_for())
+    assert meanwhile == [[]]
+    assert aws.calls("InvokeDataAutomationAsync")[0].parameters

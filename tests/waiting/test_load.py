@@ -1,0 +1,38 @@
+"""What waits is loaded without a full garbage collection on the way, which would block the triggerer's loop."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+SCRIPT = """
+import asyncio, gc, json
+import airflow_provider_bda.waiting as waiting
+
+seen = {"start": gc.get_freeze_count(), "objects": len(gc.get_objects())}
+import_module = waiting.import_module
+
+def watched(name):
+    seen.setdefault("importing", gc.get_freeze_count())
+    return import_module(name)
+
+waiting.import_module = watched
+asyncio.run(waiting.load("poller"))
+seen["loaded"] = gc.get_freeze_count()
+asyncio.run(waiting.load("client_pool"))
+seen["later"] = gc.get_freeze_count()
+print(json.dumps(seen))
+"""
+
+
+def test_what_is_loaded_is_out_of_the_collectors_rounds_before_and_after_the_import():
+    # In an interpreter of its own: it cannot be undone.
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=120
+    )
+    seen = json.loads(ran.stdout.splitlines()[-1])
+    assert seen["start"] == 0
+    assert seen["importing"] >= seen["objects"] * 0.9
+    assert seen["loaded"] > seen["importing"] * 2
+    assert seen["later"] == seen["loaded"]
