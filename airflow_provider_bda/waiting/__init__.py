@@ -14,9 +14,10 @@ from typing import Any
 
 
 async def load(name: str) -> Any:
-    """Import a module of this package in a thread."""
+    """Import a module of this package in a thread; one of another package by its full name."""
     _spare_the_collector("airflow")
-    module = await asyncio.to_thread(import_module, f"{__name__}.{name}")
+    full = name if "." in name else f"{__name__}.{name}"
+    module = await asyncio.to_thread(import_module, full)
     _spare_the_collector(__name__)
     return module
 

@@ -1,0 +1,213 @@
+"""Segments of a batch on S3: opened from manifest and ledger, closed into a part of the results and a mark."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_bda.batch.document import Document
+from airflow_provider_bda.batch.ledger import Segment, parse
+from airflow_provider_bda.batch.work import left_to_do, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_bda.batch.layout import BatchLayout
+    from airflow_provider_bda.batch.ledger import DocumentState
+    from airflow_provider_bda.batch.plan import Run
+    from airflow_provider_bda.batch.work import Work
+
+#: Objects read at once.
+READS = 16
+#: Seconds by which the clocks of two writers of one ledger may differ.
+SKEW = 600.0
+
+
+class Store(Protocol):
+    """Whole objects by their URI; see :class:`~airflow_provider_bda.batch.store.S3Store`."""
+
+    async def get(self, uri: str, most: int | None = None) -> bytes:
+        """Read an object."""
+
+    async def put(self, uri: str, body: bytes, *, if_absent: bool = False) -> bool:
+        """Write an object."""
+
+    async def list(self, prefix_uri: str, after: str = "") -> list[str]:
+        """Answer the URIs under a prefix."""
+
+
+@dataclass(slots=True)
+class OpenSegment:
+    """A segment that is being worked on.
+
+    :param number: its number in the manifest.
+    :param documents: of the manifest, in order.
+    :param states: what the ledger says of them.
+    :param read: the ledger's files taken in so far.
+    :param begun: documents that count as begun since the last clear.
+    :param busy: documents in hand.
+    :param handed_out: whether everything in it was handed out.
+    """
+
+    number: int
+    documents: list[Document]
+    states: Segment
+    read: set[str] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+    busy: int = 0
+    handed_out: bool = False
+
+    def state(self, place: int) -> DocumentState:
+        """Answer what is known of a document."""
+        return self.states.state(place)
+
+
+async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSegment:
+    """Read a segment's manifest and all of its ledger."""
+    body = await store.get(layout.manifest(number))
+    documents = await asyncio.to_thread(_documents, body)
+    segment = OpenSegment(number, documents, Segment(len(documents)))
+    uris = await store.list(layout.ledger(number))
+    records = await _read_records(store, uris)
+    await asyncio.to_thread(_add, segment, records)  # nobody else holds the segment yet
+    segment.read.update(uris)
+    return segment
+
+
+async def catch_up(store: Store, layout: BatchLayout, segment: OpenSegment, own: str) -> bool:
+    """Take in what other engines have written meanwhile; answer whether there was anything.
+
+    :param own: the name of our own writer, whose files are not read.
+    """
+    since = f"{max(int((time.time() - SKEW) * 1000), 0):013d}"
+    found = await store.list(layout.ledger(segment.number), since)
+    news = [uri for uri in found if own not in uri and uri not in segment.read]
+    _add(segment, await _read_records(store, news))
+    segment.read.update(news)
+    return bool(news)
+
+
+async def _read_records(store: Store, uris: Iterable[str]) -> list[dict[str, Any]]:
+    slots = asyncio.Semaphore(READS)
+
+    async def read(uri: str) -> bytes:
+        async with slots:
+            return await store.get(uri)
+
+    bodies = await asyncio.gather(*map(read, uris))
+    return await asyncio.to_thread(lambda: [record for body in bodies for record in parse(body)])
+
+
+def _add(segment: OpenSegment, records: Iterable[dict[str, Any]]) -> None:
+    for record in records:
+        segment.states.add(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What stands of a segment a run has closed.
+
+    :param documents: how many it has.
+    :param statuses: status -> documents, as in the rows.
+    :param ends: outcome -> documents that were submitted.
+    :param begun: run of a document's last attempt -> documents.
+    :param left: documents of which nothing ended.
+    :param jobs: bought for it.
+    :param reasons: (error type, words, documents) of what did not succeed, the commonest first.
+    """
+
+    segment: int
+    run: int
+    documents: int
+    statuses: dict[str, int]
+    ends: dict[str, int]
+    begun: dict[str, int]
+    left: int
+    jobs: int
+    reasons: list[list[Any]] = field(default_factory=list)
+
+    def holds_for(self, run: Run) -> bool:
+        """Tell whether the run has nothing to do in this segment."""
+        if self.run == run.number:
+            return True
+        return self.left == 0 and not any(self.ends.get(outcome) for outcome in run.again)
+
+
+#: How many different reasons a mark keeps.
+REASONS = 50
+
+
+async def close_segment(store: Store, layout: BatchLayout, segment: OpenSegment, run: Run) -> Mark:
+    """Write a segment's rows, and the mark where nothing is left to do in it."""
+    body, mark = await asyncio.to_thread(_rows, segment, run)
+    await store.put(layout.part(segment.number), body)
+    if mark.left == 0:
+        mark_body = json.dumps({name: getattr(mark, name) for name in Mark.__slots__}).encode()
+        await store.put(layout.mark(segment.number, run.number), mark_body)
+    return mark
+
+
+async def read_marks(store: Store, layout: BatchLayout, run: Run) -> dict[int, Mark]:
+    """Answer the marks that hold for a run, by segment."""
+    latest: dict[int, tuple[int, str]] = {}
+    for uri in await store.list(layout.closed):
+        segment, of_run = (int(part) for part in uri.rsplit("/", 1)[-1].removesuffix(".json").split("-"))
+        if of_run <= run.number:
+            latest[segment] = max(latest.get(segment, (-1, "")), (of_run, uri))
+    slots = asyncio.Semaphore(READS)
+
+    async def read(uri: str) -> Mark:
+        async with slots:
+            kept = json.loads(await store.get(uri))
+        return Mark(**{name: kept[name] for name in Mark.__slots__})
+
+    marks = await asyncio.gather(*(read(uri) for _, uri in latest.values()))
+    return {mark.segment: mark for mark in marks if mark.holds_for(run)}
+
+
+def _documents(body: bytes) -> list[Document]:
+    return [Document.from_json(json.loads(line)) for line in body.splitlines() if line.strip()]
+
+
+def work_of(segment: OpenSegment, run: Run) -> list[Work]:
+    """Answer what a run has to do in a segment."""
+    return left_to_do(segment.documents, segment.states, run)
+
+
+def _rows(segment: OpenSegment, run: Run) -> tuple[bytes, Mark]:
+    written: list[bytes] = []
+    statuses: Counter[str] = Counter()
+    ends: Counter[str] = Counter()
+    begun: Counter[str] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
+    left = jobs = 0
+    for place, row in enumerate(rows_of(segment.documents, segment.states)):
+        state = segment.state(place)
+        jobs += state.bought
+        if state.last is not None:
+            begun[str(max(attempt.run for attempt in state.attempts.values()))] += 1
+        if row["status"] is None:
+            left += 1
+            continue
+        statuses[row["status"]] += 1
+        if state.outcome is not None:
+            ends[str(state.outcome)] += 1
+        if row["status"] != "succeeded":
+            reasons[(row["error_type"] or "", row["error_message"] or "")] += 1
+        written.append(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+    mark = Mark(
+        segment=segment.number,
+        run=run.number,
+        documents=len(segment.documents),
+        statuses=dict(statuses),
+        ends=dict(ends),
+        begun=dict(begun),
+        left=left,
+        jobs=jobs,
+        reasons=[[kind, words, count] for (kind, words), count in reasons.most_common(REASONS)],
+    )
+    return b"".join(written), mark

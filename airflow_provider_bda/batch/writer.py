@@ -1,0 +1,105 @@
+"""Writes an engine's records to the ledger: soon, whole, and with few calls.
+
+A record of a job is written within seconds where calls are to be had, and for a fifth of a call per document
+always. Until then the job is known by its token alone; by that arithmetic it is still open, so the service still
+knows the token: five documents are submitted in less time than one takes, or the window has less than five.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_bda.batch.ledger import lines
+
+if TYPE_CHECKING:
+    from airflow_provider_bda.batch.layout import BatchLayout
+    from airflow_provider_bda.batch.segments import Store
+
+#: Records that are worth a call at once, and seconds after which fewer are, if the credit allows it.
+MANY = 20
+OLD = 5.0
+#: Calls to begin with, and gained with each document that was submitted or ended (two records).
+CREDIT = 4.0
+CREDIT_PER_RECORD = 0.1 * 0.8
+
+
+class LedgerWriter:
+    """Records on their way to S3. ``run`` must be running.
+
+    :param store: the files on S3.
+    """
+
+    def __init__(self, store: Store, layout: BatchLayout) -> None:
+        #: In every file's name, so that nobody's is overwritten.
+        self.name = uuid.uuid4().hex
+        #: Calls made.
+        self.calls = 0
+        self._store = store
+        self._layout = layout
+        self._pending: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        self._oldest = 0.0
+        self._count = 0
+        self._credit = CREDIT
+        self._written = 0
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+
+    def add(self, segment: int, record: dict[str, Any]) -> None:
+        """Take a record; it is written soon."""
+        if not self._count:
+            self._oldest = time.monotonic()
+        self._pending[segment].append(record)
+        self._count += 1
+        self._credit += CREDIT_PER_RECORD
+        if self._count == 1 or self._count >= MANY:
+            self._wake.set()
+
+    async def intend(self, segment: int, records: list[dict[str, Any]]) -> None:
+        """Write records now, and what waits with them."""
+        self._pending[segment] += records
+        await self.flush()
+
+    async def run(self) -> None:
+        """Write what is many or old, until cancelled.
+
+        :raises StoreError: S3 did not take it.
+        """
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._count and self._count < MANY:
+                due = self._oldest + OLD - time.monotonic()
+                if due <= 0 and self._credit >= 1:
+                    break
+                try:
+                    async with asyncio.timeout(max(due, 1.0)):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+                self._wake.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write everything that waits.
+
+        :raises StoreError: S3 did not take it; it still waits.
+        """
+        async with self._lock:
+            for segment in list(self._pending):
+                records = self._pending.pop(segment)
+                self._count = sum(map(len, self._pending.values()))
+                name = f"{int(time.time() * 1000):013d}-{self.name}-{self._written:06d}.jsonl"
+                try:
+                    # If absent: a repeated PUT whose first answer was lost finds its own file there.
+                    await self._store.put(self._layout.ledger(segment) + name, lines(records), if_absent=True)
+                except BaseException:
+                    self._pending[segment] = records + self._pending.get(segment, [])
+                    self._count = sum(map(len, self._pending.values()))
+                    raise
+                self._written += 1
+                self.calls += 1
+                self._credit -= 1
