@@ -58,7 +58,7 @@ def pdf(
 
 def protected_pdf() -> bytes:
     """A PDF whose password nobody knows: its check values are random."""
-    noise = random.Random(7)  # noqa: S311 - no secret, only bytes that match no password
+    noise = random.Random(7)
     owner, user = (noise.randbytes(32).hex() for _ in range(2))
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
