@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.report import machine
 from benchmarks.waiting import benchmark as waiting
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from benchmarks.report import Report
 
 #: Name -> what runs it.
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {"waiting": waiting.run}
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
+    "waiting": waiting.run,
+    "batch_scale": batch_scale.run,
+}
 
 
 def main(arguments: list[str]) -> int:
