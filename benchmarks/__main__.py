@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.batch_scale import benchmark as batch_scale
+from benchmarks.batch_slots import benchmark as batch_slots
 from benchmarks.report import machine
 from benchmarks.waiting import benchmark as waiting
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "waiting": waiting.run,
     "batch_scale": batch_scale.run,
+    "batch_slots": batch_slots.run,
 }
 
 

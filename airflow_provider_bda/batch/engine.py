@@ -185,7 +185,7 @@ class Engine:
             if state.last is not None and max(a.run for a in state.attempts.values()) >= self._run.began:
                 segment.begun.add(place)
             if place not in left:
-                row = row_of(document, state)
+                row = row_of(document, state, segment.states.skip(place))
                 self._tally.end(row["status"] or "failed", row["error_type"], row["error_message"])
         self._begun += len(segment.begun)
         self._tally.consecutive_rejections = 0
@@ -361,7 +361,7 @@ class Engine:
         self.writer.add(segment.number, record)
 
     def _count_row(self, segment: OpenSegment, place: int) -> None:
-        row = row_of(segment.documents[place], segment.state(place))
+        row = row_of(segment.documents[place], segment.state(place), segment.states.skip(place))
         if row["status"] is not None:
             self._tally.end(row["status"], row["error_type"], row["error_message"])
 
@@ -371,6 +371,8 @@ class Engine:
                 self._tally.succeeded += count
             elif status == "rejected":
                 self._tally.rejected += count
+            elif status == "skipped":
+                self._tally.skipped += count
             else:
                 self._tally.failed += count
         for kind, words, count in mark.reasons:
@@ -425,7 +427,7 @@ class Engine:
             state="running" if ended is None else ended.state,
             now=now,
             batch_id=self._plan.batch_id,
-            skipped=self._plan.skipped,
+            skipped=self._plan.skipped + self._tally.skipped,
             jobs_submitted=self._jobs,
             estimated_cost_usd=None if cost is None else round(cost * self._jobs, 2),
             why=None if ended is None else ended.why,

@@ -9,6 +9,7 @@ Records, one JSON object a line (``i`` document's place in its segment, ``g`` ge
     {"k": "intent", "i": 40, "n": 25, "r": 0}     these documents are about to be submitted
     {"k": "job", "i": 40, "g": 0, "r": 0, "arn": ..., "at": ...}
     {"k": "end", "i": 40, "g": 0, "r": 0, "o": "succeeded", "arn": ..., "at": ..., ...}
+    {"k": "skip", "i": 40, "r": 1, "words": ...}  another batch has it; counts for this run and until the next
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ class Segment:
         self.size = size
         self._states: dict[int, DocumentState] = {}
         self._intents: list[tuple[int, int, int]] = []
+        self._skips: dict[int, tuple[int, str]] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take a record in; one of another release is passed over."""
@@ -140,12 +142,18 @@ class Segment:
             return
         if record.get("k") == "intent":
             self._intents.append((place, min(place + record["n"], self.size), record["r"]))
+        elif record.get("k") == "skip":
+            self._skips[place] = max(self._skips.get(place, (-1, "")), (record["r"], record["words"]))
         elif record.get("k") in {"job", "end"}:
             self._states.setdefault(place, DocumentState()).add(record)
 
     def state(self, place: int) -> DocumentState:
         """Answer what is known of a document."""
         return self._states.get(place) or DocumentState()
+
+    def skip(self, place: int) -> tuple[int, str] | None:
+        """Answer the last run that left a document to another batch, and why."""
+        return self._skips.get(place)
 
     def intended(self) -> dict[int, int]:
         """Answer the documents of which only an intent is known, with the lowest run of one.

@@ -21,7 +21,7 @@ class Tally:
     :param succeeded: their job succeeded.
     :param failed: no job of theirs succeeded, at no fault of the document's.
     :param rejected: refused, before or after the submit.
-    :param begun: documents that were submitted in this run or an earlier one.
+    :param skipped: left to another batch.
     :param consecutive_rejections: of the documents that ended last.
     :param reasons: error type -> documents.
     """
@@ -30,14 +30,14 @@ class Tally:
     succeeded: int = 0
     failed: int = 0
     rejected: int = 0
-    begun: int = 0
+    skipped: int = 0
     consecutive_rejections: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def ended(self) -> int:
         """Documents with nothing left to do."""
-        return self.succeeded + self.failed + self.rejected
+        return self.succeeded + self.failed + self.rejected + self.skipped
 
     def end(self, status: str, error_type: str | None = None, words: str | None = None) -> None:
         """Count a document that ended."""
@@ -45,6 +45,9 @@ class Tally:
             self.succeeded += 1
         elif status == "rejected":
             self.rejected += 1
+        elif status == "skipped":
+            self.skipped += 1
+            return
         else:
             self.failed += 1
         self.consecutive_rejections = self.consecutive_rejections + 1 if status == "rejected" else 0

@@ -113,7 +113,7 @@ class Mark:
 
     :param documents: how many it has.
     :param statuses: status -> documents, as in the rows.
-    :param ends: outcome -> documents that were submitted.
+    :param ends: outcome, or "skipped" -> documents that were not refused before submit.
     :param begun: run of a document's last attempt -> documents.
     :param left: documents of which nothing ended.
     :param jobs: bought for it.
@@ -134,7 +134,8 @@ class Mark:
         """Tell whether the run has nothing to do in this segment."""
         if self.run == run.number:
             return True
-        return self.left == 0 and not any(self.ends.get(outcome) for outcome in run.again)
+        undone = [*run.again, *(["skipped"] if run.again else [])]
+        return self.left == 0 and not any(self.ends.get(outcome) for outcome in undone)
 
 
 #: How many different reasons a mark keeps.
@@ -194,9 +195,11 @@ def _rows(segment: OpenSegment, run: Run) -> tuple[bytes, Mark]:
             left += 1
             continue
         statuses[row["status"]] += 1
-        if state.outcome is not None:
+        if row["status"] == "skipped":
+            ends["skipped"] += 1
+        elif state.outcome is not None:
             ends[str(state.outcome)] += 1
-        if row["status"] != "succeeded":
+        if row["status"] not in {"succeeded", "skipped"}:
             reasons[(row["error_type"] or "", row["error_message"] or "")] += 1
         written.append(json.dumps(row, separators=(",", ":")).encode() + b"\n")
     mark = Mark(

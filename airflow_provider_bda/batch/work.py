@@ -47,7 +47,8 @@ def left_to_do(documents: list[Document], segment: Segment, run: Run) -> list[Wo
     intended = segment.intended()
     unsure: list[Work] = []
     for place, document in enumerate(documents):
-        if document.rejection is not None:
+        skip = segment.skip(place)
+        if document.rejection is not None or (skip is not None and skip[0] == run.number):
             continue
         if place in intended:
             unsure.append(Work(place, 0, None, None, intended[place], fresh=False))
@@ -131,14 +132,17 @@ def token_of(batch_id: str, document_id: str, generation: int, request: Mapping[
 def rows_of(documents: list[Document], segment: Segment) -> Iterator[dict[str, Any]]:
     """Yield the rows of the results of a segment's documents."""
     for place, document in enumerate(documents):
-        yield row_of(document, segment.state(place))
+        yield row_of(document, segment.state(place), segment.skip(place))
 
 
 _STATUS = {End.SUCCEEDED: "succeeded", End.REJECTED: "rejected"}
 
 
-def row_of(document: Document, state: DocumentState) -> dict[str, Any]:
-    """Answer a document's row; ``status`` is None for one that has not ended."""
+def row_of(document: Document, state: DocumentState, skip: tuple[int, str] | None = None) -> dict[str, Any]:
+    """Answer a document's row; ``status`` is None for one that has not ended.
+
+    :param skip: the last run that left it to another batch, and why.
+    """
     last = state.last
     end: Mapping[str, Any] = (last.end if last is not None else None) or {}
     outcome = state.outcome
@@ -161,6 +165,8 @@ def row_of(document: Document, state: DocumentState) -> dict[str, Any]:
         "size": document.size,
         "custom_output_status": list(end.get("cos") or ()),
     }
+    if skip is not None and outcome is not End.SUCCEEDED and skip[0] >= (end.get("r") or 0):
+        row |= {"status": "skipped", "error_type": "Skipped", "error_message": skip[1]}
     if document.rejection is not None:
         row |= {"status": "rejected", "error_type": "NotSubmitted", "error_message": document.rejection}
     return row

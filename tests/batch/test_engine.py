@@ -424,3 +424,19 @@ def test_the_log_is_told_how_far_it_is(a_batch):
     batch.work(service, log_interval=0.05)
     assert any("of 40 documents done" in said and "running" in said for said in batch.said)
     assert len(batch.progress["history"]) > 2
+
+
+def test_what_is_left_to_another_batch_is_skipped_for_that_run(a_batch):
+    batch, service = a_batch(3), FakeService(lambda uri, number: Outcome.REJECTED)
+    batch.order()
+    batch.work(service)
+    batch.clear()
+    skip = {"k": "skip", "i": 1, "r": 1, "words": "another batch has it"}
+    batch.store.objects[f"{batch.layout.ledger(0)}x.jsonl"] = lines([skip])
+    service.outcome_of = lambda uri, number: Outcome.SUCCEEDED
+    batch.work(service)
+    assert statuses(batch) == ["succeeded", "skipped", "succeeded"]
+    assert batch.progress["skipped"] == 1
+    batch.clear()
+    batch.work(service)
+    assert statuses(batch) == ["succeeded"] * 3
