@@ -33,7 +33,7 @@ def bucket_region(scene: Scene, what: str, uri: str) -> Iterator[Finding]:
     bucket, _ = parts(uri)
     answer, finding = scene.attempt(
         f"{what} bucket",
-        lambda: _head(scene.client("s3"), bucket),
+        lambda: region_of_bucket(scene.client("s3"), bucket),
         lambda region: f"{bucket} lies in {region}",
         statement=scene.statement("SeeBuckets"),
     )
@@ -45,7 +45,7 @@ def bucket_region(scene: Scene, what: str, uri: str) -> Iterator[Finding]:
     yield finding
 
 
-def _head(s3: Any, bucket: str) -> str | None:
+def region_of_bucket(s3: Any, bucket: str) -> str | None:
     """Answer a bucket's Region, which AWS tells even where it denies the rest."""
     try:
         answer = s3.head_bucket(Bucket=bucket)

@@ -10,13 +10,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import duration
 from airflow_provider_bda._compat import conf
 from airflow_provider_bda.exceptions import BdaJobTimeout, job_error
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
 from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
-from airflow_provider_bda.operators._checks import duration
 from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job, saved_handle
 from airflow_provider_bda.operators._resume import (
     ask_once,

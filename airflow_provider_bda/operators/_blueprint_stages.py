@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda._checks import check_choice, check_each
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import check_choice, check_each
 from airflow_provider_bda.operators._resource import BdaResourceOperator, resource_token
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
-from airflow_provider_bda.jobs.catalog import LIBRARY_INGESTION
-from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import (
+from airflow_provider_bda._checks import (
     check_choice,
     check_each,
     check_object_uri,
     check_s3_uri,
     check_tags,
 )
+from airflow_provider_bda.exceptions import BdaInputError
+from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
+from airflow_provider_bda.jobs.catalog import LIBRARY_INGESTION
+from airflow_provider_bda.operators._aws import BdaAwsOperator
 from airflow_provider_bda.operators._kinds import CONFLICT, BdaKindOperator
 from airflow_provider_bda.operators._resource import given
 from airflow_provider_bda.operators._tags import all_tags

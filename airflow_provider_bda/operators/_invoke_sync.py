@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda._checks import (
+    check_each,
+    check_object_uri,
+    check_s3_uri,
+    check_sync_bytes,
+    check_sync_input,
+    duration,
+)
 from airflow_provider_bda.exceptions import (
     BdaInputError,
     BdaJobBroken,
@@ -26,14 +34,6 @@ from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutoma
 from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, CallError, Nature
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
-from airflow_provider_bda.operators._checks import (
-    check_each,
-    check_object_uri,
-    check_s3_uri,
-    check_sync_bytes,
-    check_sync_input,
-    duration,
-)
 from airflow_provider_bda.operators._identity import QUOTA
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.results.custom import CustomOutput

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import (
+    check_choice,
+    check_each,
+    check_object_uri,
+    check_s3_uri,
+    check_tags,
+)
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobLost, BdaJobRejected
 from airflow_provider_bda.hooks._job_files import read_optimization
 from airflow_provider_bda.hooks.bedrock_data_automation import (
@@ -12,13 +19,6 @@ from airflow_provider_bda.hooks.bedrock_data_automation import (
 )
 from airflow_provider_bda.jobs.catalog import BLUEPRINT_OPTIMIZATION
 from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import (
-    check_choice,
-    check_each,
-    check_object_uri,
-    check_s3_uri,
-    check_tags,
-)
 from airflow_provider_bda.operators._kinds import BdaKindOperator
 from airflow_provider_bda.operators._resource import encryption
 from airflow_provider_bda.operators._tags import all_tags

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import check_choice, check_each, is_rendered
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
-from airflow_provider_bda.operators._checks import check_choice, check_each, is_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

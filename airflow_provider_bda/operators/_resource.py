@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import check_choice
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
 from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, Nature
 from airflow_provider_bda.jobs.token import client_token
 from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import check_choice
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:

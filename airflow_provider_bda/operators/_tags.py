@@ -6,9 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda._checks import check_tags
 from airflow_provider_bda._compat import conf
 from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.operators._checks import check_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import check_each, check_s3_uri, check_tags
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks._job_files import read_embedding
 from airflow_provider_bda.hooks.bedrock_async_invoke import BedrockAsyncInvokeHook
 from airflow_provider_bda.jobs.catalog import ASYNC_INVOKE
 from airflow_provider_bda.jobs.kind import Outcome, dig
 from airflow_provider_bda.operators._base import BdaJobOperator
-from airflow_provider_bda.operators._checks import check_each, check_s3_uri, check_tags
 from airflow_provider_bda.operators._flaws import Flaws
 from airflow_provider_bda.operators._kinds import BdaKindOperator
 from airflow_provider_bda.operators._tags import all_tags

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import check_choice, check_each, check_tags
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.operators._aws import BdaAwsOperator
 from airflow_provider_bda.operators._blueprint_stages import (
@@ -13,7 +14,6 @@ from airflow_provider_bda.operators._blueprint_stages import (
     blueprint_facts,
     check_stage,
 )
-from airflow_provider_bda.operators._checks import check_choice, check_each, check_tags
 from airflow_provider_bda.operators._optimize import BdaOptimizeBlueprintOperator
 from airflow_provider_bda.operators._resource import (
     BdaResourceOperator,

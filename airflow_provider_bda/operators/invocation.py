@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_bda._compat import conf
-from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
-from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
-from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
-from airflow_provider_bda.operators._base import BdaJobOperator
-from airflow_provider_bda.operators._checks import (
+from airflow_provider_bda._checks import (
     check_each,
     check_object_uri,
     check_s3_uri,
     check_tags,
     check_video_segment,
 )
+from airflow_provider_bda._compat import conf
+from airflow_provider_bda.exceptions import BdaInputError
+from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
+from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
+from airflow_provider_bda.operators._base import BdaJobOperator
 from airflow_provider_bda.operators._invoke_sync import BdaInvokeSyncOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
 

@@ -6,11 +6,11 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bda._checks import check_choice, check_each, check_tags
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
 from airflow_provider_bda.jobs.catalog import PROJECT
 from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import check_choice, check_each, check_tags
 from airflow_provider_bda.operators._kinds import CONFLICT, BdaKindOperator
 from airflow_provider_bda.operators._resource import (
     BdaResourceOperator,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.bases.sensor import BaseSensorOperator
 
+from airflow_provider_bda._checks import check_choice, check_each
 from airflow_provider_bda._compat import AirflowSkipException, conf
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.exceptions import (
@@ -24,7 +25,6 @@ from airflow_provider_bda.hooks.bedrock_async_invoke import BedrockAsyncInvokeHo
 from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.jobs.selection import Selection
 from airflow_provider_bda.operators._base import TRIGGER_MARGIN
-from airflow_provider_bda.operators._checks import check_choice, check_each
 from airflow_provider_bda.triggers.async_invoke_list import AsyncInvokeListTrigger
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 

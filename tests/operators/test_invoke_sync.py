@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_bda import _checks
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import (
     BdaInputError,
@@ -16,7 +17,6 @@ from airflow_provider_bda.exceptions import (
     BdaJobRejected,
     BdaJobTimeout,
 )
-from airflow_provider_bda.operators import _checks
 from airflow_provider_bda.operators._aws import BdaAwsOperator
 from airflow_provider_bda.operators.invocation import BdaInvokeSyncOperator
 from tests.fakes import FakeTaskInstance
