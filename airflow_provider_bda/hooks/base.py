@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Connection
+    from botocore.config import Config
 
     from airflow_provider_bda.aws import AwsTarget
 
@@ -120,13 +121,16 @@ class BdaBaseHook(AwsBaseHook):
             "forbids. Name a connection with role_arn in its extra"
         )
 
-    def client_of(self, service: str) -> Any:
-        """Build a client of another service with the same connection, endpoint table, proxy and CA bundle."""
+    def client_of(self, service: str, config: Config | None = None) -> Any:
+        """Build a client of another service with the same connection, endpoint table, proxy and CA bundle.
+
+        :param config: laid over the connection's own.
+        """
         session = self.get_session(region_name=self.region_name)
         return session.client(
             service_name=service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service_name=service),
-            config=self._get_config(),
+            config=self._get_config().merge(config) if config else self._get_config(),
             verify=self.verify,
         )
 

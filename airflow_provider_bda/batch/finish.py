@@ -1,0 +1,199 @@
+"""The end of a batch: its parts become ``results.jsonl``, ``failures.jsonl`` and ``summary.json``.
+
+Runs on the worker. Each row passes through once to be counted and once to be written, so memory does not depend on
+their number; every file is written whole or not at all, so a repeat changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_bda.batch._files import THREADS, Upload, copy_of, replace, s3_of, write_json
+from airflow_provider_bda.batch.bodies import read_body
+from airflow_provider_bda.batch.extraction import Extraction
+from airflow_provider_bda.batch.layout import BatchLayout
+from airflow_provider_bda.batch.results import part_uris, rows_in
+from airflow_provider_bda.batch.rows import UNDONE, Row, line_of
+from airflow_provider_bda.batch.summary import Figures
+from airflow_provider_bda.results import ResultsError
+from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from airflow_provider_bda.batch.bodies import Body
+    from airflow_provider_bda.hooks.base import BdaBaseHook
+    from airflow_provider_bda.results import ResultsView
+
+#: Documents that succeeded of which every body is read; of more, an evenly spaced sample is.
+READ_ALL = 20_000
+SAMPLE = 2_000
+#: Bodies that may fail one after another, with none read before, until the rest is left alone.
+_HOPELESS = 100
+#: Rows under way at once.
+_WINDOW = 4 * THREADS
+_log = logging.getLogger(__name__)
+
+
+def finish_batch(
+    hook: BdaBaseHook,
+    batch_s3_uri: str,
+    *,
+    estimated_cost_usd: Any = None,
+    view: ResultsView = "auto",
+    put: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write what a batch came to; answers the content of ``summary.json``.
+
+    Where every body was read, the rows also say which blueprint and version made them. A body that cannot be read
+    is counted and stops nothing.
+
+    :param hook: a hook whose connection may read and write the batch, and read what its jobs wrote.
+    :param batch_s3_uri: the batch.
+    :param estimated_cost_usd: stands in the summary as it is given.
+    :param view: "auto" reads the redacted twin of each output where there is one.
+    :param put: arguments for every object written, e.g. ``{"Tagging": "team=a"}``.
+    :raises BdaInputError: there is no such batch.
+    :raises BdaError: S3 refuses to list, read or write the batch's own files, or an engine still writes them; a retry
+        does the same again.
+    """
+    s3 = s3_of(hook)
+    layout = BatchLayout(batch_s3_uri.rstrip("/"))
+    parts = part_uris(s3, layout.batch_s3_uri)
+    figures = _count(s3, parts)
+    reader = _Reader(s3, figures.statuses["succeeded"], view)
+    _write(s3, layout, parts, reader, dict(put or {}))
+    summary = {
+        "batch_id": layout.batch_id,
+        "batch_s3_uri": layout.batch_s3_uri,
+        "finished_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "result_parts": len(parts),
+        **figures.to_json(),
+        "estimated_cost_usd": estimated_cost_usd,
+        **reader.to_json(),
+    }
+    write_json(s3, layout.summary, summary, **dict(put or {}))
+    return summary
+
+
+def _count(s3: Any, parts: Iterable[str]) -> Figures:
+    figures = Figures()
+    for uri in parts:
+        with copy_of(s3, uri) as (copy, _):
+            for value in rows_in(copy, uri):
+                figures.add(Row.from_json(value))
+    return figures
+
+
+def _write(s3: Any, layout: BatchLayout, parts: Iterable[str], reader: _Reader, put: dict[str, Any]) -> None:
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="bodies"))
+        results = stack.enter_context(Upload(s3, layout.results, **put))
+        failures = stack.enter_context(Upload(s3, layout.failures, **put))
+        for uri in parts:
+            with copy_of(s3, uri) as (copy, etag), tempfile.TemporaryFile() as told:
+                changed = False
+                for value, new in reader.read(pool, rows_in(copy, uri)):
+                    changed = changed or new
+                    line = line_of(value)
+                    results.write(line)
+                    if value["status"] in UNDONE:
+                        failures.write(line)
+                    told.write(line)
+                if changed:
+                    told.seek(0)
+                    replace(s3, uri, told, etag, **put)
+            _log.info("written: the rows of %s", uri)
+
+
+class _Reader:
+    """Reads the bodies of all or some of the jobs, several at once, and counts what they say.
+
+    :param succeeded: how many documents succeeded.
+    """
+
+    def __init__(self, s3: Any, succeeded: int, view: ResultsView) -> None:
+        self._s3 = s3
+        self._succeeded = succeeded
+        self._view = view
+        self._sampled = succeeded > READ_ALL
+        self._met = 0
+        self._read = 0
+        self._unread = 0
+        self._why: str | None = None
+        self._pages = 0
+        self._paged = 0
+        self._extraction = Extraction()
+
+    def read(
+        self, pool: ThreadPoolExecutor, rows: Iterable[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], bool]]:
+        """Answer the rows in their order, and whether each says more now."""
+        under_way: deque[tuple[dict[str, Any], Future[Body] | None]] = deque()
+        for value in rows:
+            wanted = self._wants(value)
+            future = pool.submit(read_body, self._s3, value["output_s3_uri"], self._view) if wanted else None
+            under_way.append((value, future))
+            if len(under_way) >= _WINDOW:
+                yield self._told(*under_way.popleft())
+        while under_way:
+            yield self._told(*under_way.popleft())
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer what was read, as plain JSON."""
+        return {
+            # Of the bodies read: with "sampled", multiply by succeeded / read.
+            "pages": {"count": self._pages, "documents": self._paged},
+            "bodies": {
+                "succeeded": self._succeeded,
+                "read": self._read,
+                "unreadable": self._unread,
+                "unreadable_why": self._why,
+                "sampled": self._sampled,
+                "view": self._view,
+            },
+            "blueprints": self._extraction.to_json(),
+        }
+
+    def _wants(self, value: dict[str, Any]) -> bool:
+        if value["status"] != "succeeded":
+            return False
+        at, self._met = self._met, self._met + 1
+        if not value.get("output_s3_uri") or (self._read == 0 and self._unread >= _HOPELESS):
+            return False
+        # Evenly spaced: where the sample's number goes up by one.
+        return not self._sampled or at * SAMPLE // self._succeeded != (at - 1) * SAMPLE // self._succeeded
+
+    def _told(self, value: dict[str, Any], future: Future[Body] | None) -> tuple[dict[str, Any], bool]:
+        if future is None:
+            return value, False
+        try:
+            body = future.result()
+            for status, output in body.segments:
+                self._extraction.add(status, output)
+        except ResultsError:
+            return self._failed(value, "it is not what Bedrock Data Automation writes, or is gone")
+        except CALL_ERRORS as error:
+            return self._failed(value, call_error(error).code)
+        self._read += 1
+        if body.pages is not None:
+            self._pages += body.pages
+            self._paged += 1
+        if self._sampled:
+            return value, False
+        told = {**value, **body.to_row()}
+        return told, told != value
+
+    def _failed(self, value: dict[str, Any], why: str) -> tuple[dict[str, Any], bool]:
+        self._unread += 1
+        if self._why is None:
+            self._why = why
+            _log.warning("the output of %s could not be read: %s", value.get("invocation_arn"), why)
+        return value, False
