@@ -11,7 +11,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
@@ -119,6 +119,8 @@ class Moto:
         self._accounts = {account}
         self._buckets: Buckets = {}
         self._application = DomainDispatcherApplication(create_backend_app)
+        #: moto looks whether a conditional write may happen and then writes; S3 does both at once.
+        self._writing = threading.Lock()
 
     @contextmanager
     def _scope(self) -> Iterator[None]:
@@ -146,7 +148,8 @@ class Moto:
             found.append((int(status.split(maxsplit=1)[0]), tuple(headers)))
             return lambda _data: None
 
-        with self._scope():
+        writes = request.method in {"PUT", "DELETE"}
+        with self._scope(), self._writing if writes else nullcontext():
             parts = self._application(_environ(request, account, base_url), start)
             try:
                 body = b"".join(parts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -12,6 +14,7 @@ import pytest
 from aiobotocore.session import get_session
 from blockbuster import blockbuster_ctx
 from botocore.exceptions import ClientError
+from moto.s3.models import S3Backend
 
 from airflow_provider_bda.emulator import Emulator, ManualClock, Settings
 from airflow_provider_bda.emulator.emulator import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -329,3 +332,34 @@ def test_the_environment_leads_sdks_and_airflow_here(aws):
     assert connection == aws.connection() == json.loads(environ["AIRFLOW_CONN_AWS_DEFAULT"])
     assert connection["conn_type"] == "aws"
     assert connection["extra"]["endpoint_url"] == environ["AWS_ENDPOINT_URL"] == aws.endpoint_url
+
+
+# --- S3 -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("condition", ["IfNoneMatch", "IfMatch"])
+def test_of_two_conditional_writes_at_the_same_moment_one_wins(aws, monkeypatch, condition):
+    s3 = aws.client("s3")
+    value = (
+        "*" if condition == "IfNoneMatch" else s3.put_object(Bucket="documents", Key="ours", Body=b"")["ETag"]
+    )
+    both_inside, write = threading.Barrier(2), S3Backend.put_object
+
+    def write_when_both_are_inside(self, *args, **members):
+        with suppress(threading.BrokenBarrierError):
+            both_inside.wait(0.3)
+        return write(self, *args, **members)
+
+    monkeypatch.setattr(S3Backend, "put_object", write_when_both_are_inside)
+
+    def put(body):
+        try:
+            s3.put_object(Bucket="documents", Key="ours", Body=body, **{condition: value})
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "written"
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(put, [b"one", b"two"]))
+
+    assert sorted(answers) == ["PreconditionFailed", "written"]
