@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.batch_slots import benchmark as batch_slots
+from benchmarks.index import benchmark as index
 from benchmarks.report import machine
 from benchmarks.waiting import benchmark as waiting
 
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "waiting": waiting.run,
     "batch_scale": batch_scale.run,
     "batch_slots": batch_slots.run,
+    "index": index.run,
 }
 
 
@@ -38,6 +40,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     waiting.add_options(parser)
+    index.add_options(parser)
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is named {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")

@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_bda.batch.results import iter_results, result_parts
     from airflow_provider_bda.batch.source import Manifest, S3Prefix
 
-# iter_results joins them with batch.results.
-__all__ = ["Manifest", "S3Prefix"]
+__all__ = ["Manifest", "S3Prefix", "iter_results", "result_parts"]
 
 #: Name -> module. Imported on first use: the UI and the triggerer want the layout and the ledger, and no source.
-_HOMES = {"Manifest": "source", "S3Prefix": "source"}
+_HOMES = {"Manifest": "source", "S3Prefix": "source", "iter_results": "results", "result_parts": "results"}
 
 
 def __getattr__(name: str) -> Any:

@@ -366,9 +366,13 @@ def test_of_an_owner_that_extends_late_and_one_that_takes_over_exactly_one_wins(
     assert every_interruption(check) >= 10
 
 
-def test_what_is_leased_committed_and_released_during_a_claim_is_not_bought_again():
+@pytest.mark.parametrize("leases_lie_there", [False, True])
+def test_what_is_leased_committed_and_released_during_a_claim_is_not_bought_again(leases_lie_there):
     def check(number):
         s3, bought = fresh(), set()
+        if leases_lie_there:
+            made(s3).claim(KEYS, owner="c", until=100, now=0)
+            made(s3).release(KEYS, owner="c")
 
         def process():
             other = made(s3)

@@ -29,6 +29,21 @@ def test_the_waiting_benchmark_runs_and_every_event_comes(tmp_path):
     assert "CPU per status call" in done.stdout
 
 
+@pytest.mark.timeout(240)
+def test_the_index_benchmark_runs_and_buys_each_document_once(tmp_path):
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "index", "--quick", "--known", "5000", "--new", "300"]
+
+    done = subprocess.run(
+        [*command, "--json", str(out)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = json.loads(out.read_text())
+    assert report["faults"] == []
+    assert report["raw"]["steps"]["commit"]["calls"] == 3
+
+
 def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "sleeping"],
@@ -39,4 +54,4 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
     )
 
     assert done.returncode == 2
-    assert "no benchmark is named sleeping; there are: waiting" in done.stderr
+    assert "no benchmark is named sleeping; there are: waiting, index" in done.stderr
