@@ -101,7 +101,8 @@ class Reading:
 
     def shard(self, shard: int) -> ShardKeys:
         """Read a shard."""
-        stored = self._store.get(_shard(shard)) if _shard(shard) in self._written else None
+        listed = self._written.get(_shard(shard))
+        stored = self._store.read(_shard(shard), listed) if listed else None
         return ShardKeys(stored.body if stored else b"", self._pending.of(shard))
 
 

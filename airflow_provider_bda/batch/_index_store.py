@@ -7,9 +7,15 @@ Calls that fail for a reason that passes are made again by the client itself, as
 from __future__ import annotations
 
 import random
+import shutil
+import tempfile
+import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
@@ -25,6 +31,8 @@ R = TypeVar("R")
 #: How often a write that others came before is tried again; the pause before the n-th time is n times this, in seconds.
 TRIES = 40
 PAUSE = 0.02
+#: Bytes up to which an object is kept in memory.
+SMALL = 16_384
 #: What DeleteObjects takes at once.
 _AT_ONCE = 1000
 _MISSING = frozenset({"NoSuchKey", "404"})
@@ -67,6 +75,9 @@ class IndexStore:
         self._bucket = bucket
         self._prefix = prefix.rstrip("/") + "/"
         self._parallel = parallel
+        #: By name: the version that was kept, and its bytes if they are few; the others lie in a folder.
+        self._kept: dict[str, tuple[str, bytes | None]] = {}
+        self._making_folder = threading.Lock()
 
     def get(self, name: str) -> Stored | None:
         """Read an object; None if there is none (GetObject)."""
@@ -78,6 +89,26 @@ class IndexStore:
                     return None
                 raise
             return Stored(answer["Body"].read(), _plain(answer["ETag"]))
+
+    def read(self, name: str, listed: Listed) -> Stored | None:
+        """Read an object that was listed: as it was kept if that is this version, else what is there (GetObject)."""
+        etag, body = self._kept.get(name, (None, None))
+        if etag == listed.etag:
+            with suppress(OSError):
+                return Stored(self._file(name).read_bytes() if body is None else body, listed.etag)
+        stored = self.get(name)
+        if stored is not None:
+            self.keep(name, stored)
+        return stored
+
+    def keep(self, name: str, stored: Stored) -> None:
+        """Keep an object, large ones on disk, so that the next claim need not fetch it; a full disk is no error."""
+        self._kept.pop(name, None)
+        small = len(stored.body) <= SMALL
+        with suppress(OSError):
+            if not small:
+                self._file(name).write_bytes(stored.body)
+            self._kept[name] = (stored.etag, stored.body if small else None)
 
     def find(self, folder: str, most: int | None = None) -> dict[str, Listed]:
         """Answer the objects whose names begin so (ListObjectsV2).
@@ -96,21 +127,23 @@ class IndexStore:
                 return found
             page = {"ContinuationToken": answer["NextContinuationToken"]}
 
-    def put(self, name: str, body: bytes, *, over: str | None) -> bool:
+    def put(self, name: str, body: bytes, *, over: str | None) -> str | None:
         """Write an object unless another was faster (PutObject).
 
         :param over: the version that it replaces; None if there must be none.
-        :return: whether it was written. After a lost answer it may be False although it was: read again.
+        :return: its version now. None if another was faster, or, after a lost answer, we ourselves: read again.
         """
         condition = {"IfNoneMatch": "*"} if over is None else {"IfMatch": f'"{over}"'}
         with self._told("s3:PutObject"):
             try:
-                self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body, **condition)
+                answer = self._s3.put_object(
+                    Bucket=self._bucket, Key=self._prefix + name, Body=body, **condition
+                )
             except ClientError as error:
                 if _code(error) in _OVERTAKEN:
-                    return False
+                    return None
                 raise
-            return True
+            return _plain(answer["ETag"])
 
     def put_anyway(self, name: str, body: bytes, **metadata: str) -> None:
         """Write an object whose name says what is in it, so that writing it twice changes nothing (PutObject)."""
@@ -152,7 +185,7 @@ class IndexStore:
             after = change(before)
             if after is None or after == before:
                 return before
-            if self.put(name, after, over=stored.etag if stored else None):
+            if self.put(name, after, over=stored.etag if stored else None) is not None:
                 return after
             overtaken += 1
             self.let_pass(overtaken)
@@ -171,6 +204,16 @@ class IndexStore:
                 " Nothing is lost: a retry goes on."
             )
         time.sleep(PAUSE * overtaken * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+
+    def _file(self, name: str) -> Path:
+        with self._making_folder:
+            return self._folder / name.replace("/", "-")
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="bda-index-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     @contextmanager
     def _told(self, action: str) -> Iterator[None]:

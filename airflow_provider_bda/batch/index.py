@@ -28,7 +28,7 @@ from airflow_provider_bda.batch import _index_committed as committed
 from airflow_provider_bda.batch._index_digests import WIDTH, shard_of
 from airflow_provider_bda.batch._index_leases import Holder, ShardLeases
 from airflow_provider_bda.batch._index_owners import Deaths, Owners
-from airflow_provider_bda.batch._index_store import IndexStore
+from airflow_provider_bda.batch._index_store import IndexStore, Stored
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.jobs.token import fingerprint
 
@@ -145,7 +145,9 @@ class ProcessedIndex:
     def claim(self, keys: Sequence[bytes], *, owner: str, until: float, now: float) -> list[Verdict]:
         """Lease what is new to an owner, and answer what becomes of each key.
 
-        Claim many at a time: a claim costs up to three S3 calls per shard, whether for 250 documents or for 25,000.
+        Claim many at a time, and with one object: the first claim costs up to three S3 calls per shard, whether for
+        250 documents or for 25,000, a later one a call per shard where something is new. For that the shards are kept
+        in a temporary folder as long as this object lives: 160 MB of disk for 10,000,000 documents.
         What the owner itself has leased is NEW again; what it has committed is PROCESSED.
 
         :param keys: of :func:`index_key`.
@@ -268,7 +270,7 @@ class _Claim:
         name = _leases_of(shard)
         leases, version = ShardLeases(), None
         if name in noted:
-            stored = self.store.get(name)
+            stored = self.store.read(name, noted[name])
             if stored is None or stored.etag != noted[name].etag:
                 return {}
             leases, version = ShardLeases.from_bytes(stored.body), stored.etag
@@ -280,7 +282,12 @@ class _Claim:
         for key in [key for key in leases.holders if key in processed]:
             del leases.holders[key]
         leases.holders.update(dict.fromkeys(new, self.holder))
-        return verdicts if self.store.put(name, leases.to_bytes(), over=version) else {}
+        body = leases.to_bytes()
+        written = self.store.put(name, body, over=version)
+        if written is None:
+            return {}
+        self.store.keep(name, Stored(body, written))
+        return verdicts
 
     def _verdict(self, key: bytes, processed: committed.ShardKeys, leases: ShardLeases) -> Verdict:
         if key in processed:

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from airflow_provider_bda.batch import _index_committed
+from airflow_provider_bda.batch import _index_committed, _index_store
 from airflow_provider_bda.batch.index import ProcessedIndex, Verdict, index_key
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import BdaInputError
@@ -550,6 +550,26 @@ def test_a_run_of_many_documents_costs_less_than_a_call_per_five(s3):
     index.compact()
 
     assert client.calls <= 80
+
+
+@pytest.mark.parametrize("small", [0, 16_384])
+def test_a_second_claim_fetches_nothing_that_did_not_change(s3, monkeypatch, small):
+    monkeypatch.setattr(_index_store, "SMALL", small)
+    keys = [key_of(number) for number in range(200)]
+    made(s3).commit(keys[:50], owner="before")
+    made(s3).compact(fully=True)
+    client = Interrupted(s3)
+    index = made(client, shards=2)
+    index.claim(keys[:100], owner="a", until=100, now=0)
+    made(s3).claim(keys[100:110], owner="b", until=100, now=0)
+    index.claim(keys[110:120], owner="a", until=100, now=0)
+    client.calls = 0
+
+    verdicts = index.claim(keys, owner="a", until=100, now=0)
+
+    assert verdicts == [PROCESSED] * 50 + [NEW] * 50 + [LEASED] * 10 + [NEW] * 90
+    # The owners a and b, four listings, and a write per shard.
+    assert client.calls == 2 + 4 + 2
 
 
 def test_the_fake_answers_as_the_emulator(s3):
