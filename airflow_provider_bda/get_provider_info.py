@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": integration,
                 "python-modules": [
                     f"{package}.operators.async_invoke",
+                    f"{package}.operators.batch",
                     f"{package}.operators.blueprint",
                     f"{package}.operators.invocation",
                     f"{package}.operators.knowledge_base",
@@ -59,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": integration,
                 "python-modules": [
                     f"{package}.triggers.async_invoke_list",
+                    f"{package}.triggers.batch",
                     f"{package}.triggers.job",
                 ],
             },

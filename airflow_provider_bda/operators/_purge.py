@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda._checks import check_each, check_s3_uri
 from airflow_provider_bda.batch.purge import purge_batch
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.operators._aws import BdaAwsOperator
-from airflow_provider_bda.operators._checks import check_each, check_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,555 @@
+"""Thousands of documents through Bedrock Data Automation as one task, and their outputs deleted again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_bda._checks import (
+    check_choice,
+    check_each,
+    check_s3_uri,
+    check_tags,
+    duration,
+    is_rendered,
+)
+from airflow_provider_bda._compat import conf
+from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.batch import closing, prepare
+from airflow_provider_bda.batch._files import s3_of
+from airflow_provider_bda.batch.budget import SLOTS, WINDOW
+from airflow_provider_bda.batch.checks import Rules
+from airflow_provider_bda.batch.drive import drive
+from airflow_provider_bda.batch.finish import finish_batch
+from airflow_provider_bda.batch.index import ProcessedIndex
+from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
+from airflow_provider_bda.batch.plan import Plan, Policy, Run
+from airflow_provider_bda.batch.results import result_parts
+from airflow_provider_bda.batch.source import source_of
+from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInputError
+from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
+from airflow_provider_bda.operators._project_state import Unreadable, change, project_state
+from airflow_provider_bda.operators._purge import BdaPurgeOperator
+from airflow_provider_bda.operators._request import DataAutomationRequest
+from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
+from airflow_provider_bda.operators._tags import all_tags
+from airflow_provider_bda.triggers.batch import BatchTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_provider_bda.batch.document import Document
+
+__all__ = ["BdaBatchOperator", "BdaPurgeOperator"]
+
+DEFAULT_WAIT = timedelta(days=7)
+#: The engine's own deadline comes first; Airflow's trigger timeout is for a triggerer that is down.
+TRIGGER_MARGIN = timedelta(minutes=5)
+#: Where a batch lies while it runs, for people and the UI.
+XCOM_KEY = "bda_batch"
+#: How long after the batch's deadline its documents are no other batch's.
+LEASE_MARGIN = 3600.0
+
+
+class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
+    """Send a source of documents through Bedrock Data Automation, as one task that holds no worker slot.
+
+    Each document is bought once, whatever crashes: a ledger on S3 says what became of it, and a retry or a clear goes
+    on from there. A *retry* does again what was not submitted, lost, timed out or failed by the service's own fault; a
+    *clear* does again all that did not succeed.
+
+    :param source: (templated) :class:`~airflow_provider_bda.batch.S3Prefix`, :class:`~airflow_provider_bda.batch.Manifest`,
+        a list of URIs or dicts, or a string: a prefix if it ends in "/", a manifest by ``.jsonl``, ``.csv`` or
+        ``manifest.json``.
+    :param output_s3_uri: (templated) the prefix under which the service writes, and the batch its own files.
+    :param project: (templated) the project's ARN or name, for documents that name none of their own.
+    :param project_stage: (templated) "LIVE" or "DEVELOPMENT".
+    :param blueprints: (templated) ARNs, names, or dicts as the API has them.
+    :param profile_arn: (templated) the data-automation profile; None builds it from the Region.
+    :param kms_key_id: (templated) the customer's KMS key for the jobs' output.
+    :param kms_encryption_context: (templated) up to ten pairs; needs ``kms_key_id``.
+    :param event_bridge_enabled: (templated) whether the service also sends events to EventBridge.
+    :param tags: (templated) tags of every job.
+    :param max_concurrent_jobs: how many jobs the service runs at once for this account; None takes the default quota.
+    :param max_open_jobs: jobs that may be open at once; None takes twice as many as run, so that the service's slots
+        stay full and nobody else waits behind the whole batch.
+    :param submit_rate: submits a second that are never passed; None finds the service's own limit.
+    :param max_retries_per_document: how often, in one run, a document goes again that the service failed by its own
+        fault; each is a paid job.
+    :param tolerated_failures: documents that may fail.
+    :param tolerated_failure_percentage: percentage of all documents that may fail; the higher of the two counts.
+    :param tolerated_rejections: documents that may be rejected; None counts them as failures.
+    :param canary: so many documents go alone first; where none of them succeeds, nothing else is bought.
+    :param max_consecutive_rejections: documents rejected in a row that stop the batch.
+    :param fail_fast: whether to stop submitting once more have failed than are tolerated.
+    :param wait_timeout: seconds (or a timedelta) one run may take; None is ``execution_timeout``, else 7 days.
+    :param document_timeout: seconds (or a timedelta) one job may take; a retry waits for it again.
+    :param skip_processed: whether documents that any batch with the same ``state_s3_uri`` has processed in the same way
+        are left out; None is whether ``state_s3_uri`` is given.
+    :param state_s3_uri: (templated) the prefix of the index of processed documents.
+    :param create_index: whether to begin an index where there is none; else that is an error, for with an empty one
+        everything would be bought again.
+    :param redrive: (templated) what a clear does again: "failed" (all that did not succeed), "all" or "none".
+    :param dry_run: whether to stop before anything is submitted, and only say what there is to do.
+    :param max_documents: documents to begin at most; the rest remains, and that is success.
+    :param submit_for: seconds (or a timedelta) after which nothing more is submitted; the rest remains.
+    :param on_project_change: "warn", "fail" or "ignore": what follows where project or blueprints were changed while the
+        batch went on.
+    :param modalities: "document", "image", "audio", "video": files of others are rejected; None takes all.
+    :param output_tags: S3 object tags of the files the batch itself writes.
+    :param s3_conn_id: the Airflow connection for the batch's files and the source; None is ``aws_conn_id``.
+    :param log_interval: seconds between two lines of progress in the task's log.
+    :param deferrable: whether the engine runs in the triggerer instead of on the worker. Default: Airflow's
+        ``[operators] default_deferrable``.
+    :returns: ``batch_id, batch_s3_uri, results_s3_uri, result_parts, total, succeeded, failed, rejected, skipped,
+        remaining, jobs_submitted, estimated_cost_usd, seconds``.
+    :raises BdaInputError: an argument, a manifest's line or the index cannot work; nothing was submitted.
+    :raises BdaBatchError: more failed than was tolerated, or it could not go on; it says whether a retry or a clear helps.
+    """
+
+    hook_class = BedrockDataAutomationRuntimeHook
+    ui_color = "#cfe3dc"
+    template_fields: Sequence[str] = (
+        "source",
+        "output_s3_uri",
+        *DataAutomationRequest.processing_template_fields,
+        "event_bridge_enabled",
+        "tags",
+        "state_s3_uri",
+        "redrive",
+        *BdaAwsOperator.aws_template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **DataAutomationRequest.template_fields_renderers,
+        "tags": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        source: Any,
+        output_s3_uri: str,
+        project: str | None = None,
+        project_stage: str | None = None,
+        blueprints: list[str | dict[str, str]] | None = None,
+        profile_arn: str | None = None,
+        kms_key_id: str | None = None,
+        kms_encryption_context: dict[str, str] | None = None,
+        event_bridge_enabled: bool | str = False,
+        tags: dict[str, str] | None = None,
+        max_concurrent_jobs: int | None = None,
+        max_open_jobs: int | None = None,
+        submit_rate: float | None = None,
+        max_retries_per_document: int = 2,
+        tolerated_failures: int = 0,
+        tolerated_failure_percentage: float | None = None,
+        tolerated_rejections: int | None = None,
+        canary: int = 0,
+        max_consecutive_rejections: int | None = None,
+        fail_fast: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        document_timeout: float | timedelta | None = None,
+        skip_processed: bool | None = None,
+        state_s3_uri: str | None = None,
+        create_index: bool = False,
+        redrive: str = "failed",
+        dry_run: bool = False,
+        max_documents: int | None = None,
+        submit_for: float | timedelta | None = None,
+        on_project_change: str = "warn",
+        modalities: Sequence[str] | None = None,
+        output_tags: dict[str, str] | None = None,
+        s3_conn_id: str | None = None,
+        log_interval: float = 60,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.output_s3_uri = output_s3_uri
+        self.project = project
+        self.project_stage = project_stage
+        self.blueprints = blueprints
+        self.profile_arn = profile_arn
+        self.kms_key_id = kms_key_id
+        self.kms_encryption_context = kms_encryption_context
+        self.event_bridge_enabled = event_bridge_enabled
+        self.tags = tags
+        self.max_concurrent_jobs = max_concurrent_jobs
+        self.max_open_jobs = max_open_jobs
+        self.submit_rate = submit_rate
+        self.max_retries_per_document = max_retries_per_document
+        self.tolerated_failures = tolerated_failures
+        self.tolerated_failure_percentage = tolerated_failure_percentage
+        self.tolerated_rejections = tolerated_rejections
+        self.canary = canary
+        self.max_consecutive_rejections = max_consecutive_rejections
+        self.fail_fast = fail_fast
+        self.wait_timeout = duration("wait_timeout", wait_timeout)
+        self.document_timeout = duration("document_timeout", document_timeout)
+        self.skip_processed = skip_processed
+        self.state_s3_uri = state_s3_uri
+        self.create_index = create_index
+        self.redrive = redrive
+        # BaseOperator.dry_run is the command line's.
+        self._only_told = dry_run
+        self.max_documents = max_documents
+        self.submit_for = duration("submit_for", submit_for)
+        self.on_project_change = on_project_change
+        self.modalities = modalities
+        self.output_tags = output_tags
+        self.s3_conn_id = s3_conn_id
+        self.log_interval = duration("log_interval", log_interval)
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False)
+            if deferrable is None
+            else deferrable
+        )
+        self._check(everything=False)
+
+    def _check(self, *, everything: bool) -> None:
+        if self.skip_processed and not self.state_s3_uri:
+            raise BdaInputError(
+                "skip_processed: it needs state_s3_uri=, the prefix of the index of processed documents"
+            )
+        counts = {
+            name: getattr(self, name)
+            for name in (
+                "max_concurrent_jobs",
+                "max_open_jobs",
+                "max_documents",
+                "max_consecutive_rejections",
+            )
+        }
+        for name, value in counts.items():
+            if value is not None and (type(value) is not int or value < 1):
+                raise BdaInputError(f"{name}: {value!r} is no whole number above 0")
+        if is_rendered(self.source):
+            source_of(self.source)
+        check_each(
+            {
+                "output_s3_uri": (self.output_s3_uri, check_s3_uri),
+                "state_s3_uri": (self.state_s3_uri, check_s3_uri),
+                "tags": (self.tags, check_tags),
+                "redrive": (
+                    self.redrive,
+                    lambda name, value: check_choice(name, value, "failed", "all", "none"),
+                ),
+                "on_project_change": (
+                    self.on_project_change,
+                    lambda name, value: check_choice(name, value, "warn", "fail", "ignore"),
+                ),
+            },
+            everything=everything,
+        )
+        self.check_processing(everything=everything)
+
+    def execute(self, context: Any) -> Any:
+        """Write the manifest, or find the one an earlier try has written, and have the engine work through it."""
+        self._check(everything=True)
+        ti = context["ti"]
+        map_index = ti.map_index if ti.map_index is not None else -1
+        layout = BatchLayout.of(self.output_s3_uri, batch_id_of(ti.dag_id, ti.run_id, ti.task_id, map_index))
+        draft = self._draft(context)
+        s3 = self._s3
+        runs = prepare.read_runs(s3, layout)
+        incremental = self._incremental(draft, runs[0].project_state if runs else draft.project_state)
+        plan = prepare.read_plan(s3, layout)
+        if self._only_told:
+            return self._dry(layout, draft, incremental)
+        if plan is None:
+            identity = {
+                "dag_id": ti.dag_id,
+                "run_id": ti.run_id,
+                "task_id": ti.task_id,
+                "map_index": map_index,
+            }
+            plan = self._write_plan(layout, draft, incremental, identity)
+        self.log.info(
+            "batch %s: %s documents, %s rejected before submit, %s skipped",
+            layout.batch_s3_uri,
+            f"{plan.documents:,}",
+            f"{plan.rejected:,}",
+            f"{plan.skipped:,}",
+        )
+        run = prepare.write_run(s3, layout, draft, runs, redrive=self.redrive, tagging=self._tagging)
+        self._compare(runs[-1] if runs else None, run)
+        ended = bool(runs) and prepare.reopen(s3, layout)
+        if runs and incremental is not None:
+            self._keep_claims(layout, plan, run, incremental, ended=ended)
+        if self.do_xcom_push:
+            ti.xcom_push(
+                key=XCOM_KEY,
+                value={
+                    "batch_id": layout.batch_id,
+                    "batch_s3_uri": layout.batch_s3_uri,
+                    "aws_conn_id": self.aws_conn_id,
+                    "s3_conn_id": self._s3_conn_id,
+                    "region_name": self.region_name,
+                    "started_at": run.started_at,
+                },
+            )
+            self.push_console_links(context, f"{layout.batch_s3_uri}/", run.request)
+        if not self.deferrable:
+            return self._finish(layout, asyncio.run(self._drive(layout)))
+        return self.defer(
+            trigger=BatchTrigger(
+                batch_s3_uri=layout.batch_s3_uri,
+                **self.target.to_dict(),
+                s3_conn_id=self._s3_conn_id,
+                log_interval=self.log_interval,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(run.deadline - time.time(), 0)) + TRIGGER_MARGIN,
+        )
+
+    def execute_complete(self, context: Any, event: Any) -> Any:  # noqa: ARG002 - Airflow's signature
+        """Write results and summary, tell the index, and return the counts or raise what the batch failed of.
+
+        :raises BdaEventError: the event is none of ours.
+        """
+        if not isinstance(event, dict) or not {"batch_s3_uri", "state", "why"} <= event.keys():
+            raise BdaEventError(
+                "the task was resumed with an event that is none of ours. A retry goes on where the ledger ends"
+            )
+        return self._finish(BatchLayout(event["batch_s3_uri"]), event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Resume. A trigger that failed says nothing of the documents: a retry goes on."""
+        failure = trigger_failure(next_method, next_kwargs)
+        if failure is None:
+            return super().resume_execution(next_method, next_kwargs, context)
+        if trace := traceback_of(next_kwargs):
+            self.log.error("the trigger failed:\n%s", trace)
+        raise BdaBatchError(
+            f"the trigger of the batch ended without an answer ({failure}). Its jobs go on; a retry goes on where the "
+            "ledger ends and buys nothing twice"
+        )
+
+    def _draft(self, context: Any) -> Run:
+        """Answer the run's orders as far as they are this try's own."""
+        now = time.time()
+        request: dict[str, Any] = self.processing()
+        if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
+            request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
+        if tags := all_tags(context, self.tags):
+            request["tags"] = tags
+        limits = [self.wait_timeout.total_seconds()] if self.wait_timeout else []
+        wait = min([*limits, *execution_limit(self)], default=DEFAULT_WAIT.total_seconds())
+        slots = {modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()}
+        return Run(
+            number=0,
+            began=0,
+            max_tries=context["ti"].max_tries,
+            try_number=context["ti"].try_number,
+            started_at=now,
+            deadline=now + wait,
+            request=request,
+            output_s3_uri=self.output_s3_uri.rstrip("/"),
+            max_open_jobs={modality: self.max_open_jobs or most * WINDOW for modality, most in slots.items()},
+            submit_rate=self.submit_rate,
+            max_retries_per_document=self.max_retries_per_document,
+            max_documents=self.max_documents,
+            submit_until=now + self.submit_for if self.submit_for else None,
+            document_timeout=self.document_timeout,
+            on_project_change=self.on_project_change,
+            project_state=self._project_state(request),
+            policy=Policy(
+                tolerated_failures=self.tolerated_failures,
+                tolerated_failure_percentage=self.tolerated_failure_percentage,
+                tolerated_rejections=self.tolerated_rejections,
+                canary=self.canary,
+                max_consecutive_rejections=self.max_consecutive_rejections,
+                fail_fast=self.fail_fast,
+            ).to_json(),
+        )
+
+    def _write_plan(
+        self,
+        layout: BatchLayout,
+        draft: Run,
+        incremental: prepare.Incremental | None,
+        identity: Mapping[str, Any],
+    ) -> Plan:
+        return prepare.write_plan(
+            self._s3,
+            layout,
+            self._documents(layout, draft, incremental),
+            source=source_of(self.source).describe(),
+            identity=identity,
+            skipped=lambda: incremental.processed + incremental.leased if incremental else 0,
+            tagging=self._tagging,
+        )
+
+    def _documents(
+        self, layout: BatchLayout, draft: Run, incremental: prepare.Incremental | None
+    ) -> Iterator[Document]:
+        rules = Rules(
+            modalities=self.modalities,
+            region_name=self.hook.conn_region_name,
+            output_s3_uri=self.output_s3_uri,
+        )
+        resolver = prepare.Resolver(self._control_plane.project_arn, self._control_plane.blueprint_arn)
+        documents = map(resolver.resolved, source_of(self.source).documents(self._s3, rules))
+        if incremental is None:
+            return documents
+        return incremental.new_ones(documents, draft, layout.batch_id)
+
+    def _incremental(self, draft: Run, state: Mapping[str, Any]) -> prepare.Incremental | None:
+        wanted = self.state_s3_uri is not None if self.skip_processed is None else self.skip_processed
+        if not wanted:
+            return None
+        if not state:
+            raise BdaInputError(
+                "skip_processed: project and blueprints could not be read (see the warning above), so it cannot be told "
+                "which documents were processed in the same way. Allow bedrock:GetDataAutomationProject and "
+                "bedrock:GetBlueprint"
+            )
+        index = ProcessedIndex.open(self._s3, str(self.state_s3_uri), create=self.create_index)
+        versions = [{"arn": item["arn"], **item} for item in state["blueprints"]]
+        return prepare.Incremental(index, draft.deadline + LEASE_MARGIN, {"blueprints": versions})
+
+    def _keep_claims(
+        self,
+        layout: BatchLayout,
+        plan: Plan,
+        run: Run,
+        incremental: prepare.Incremental,
+        *,
+        ended: bool,
+    ) -> None:
+        # A batch that has ended has given back what it did not do.
+        if not ended and incremental.index.extend(owner=layout.batch_id, until=incremental.until):
+            return
+        others = prepare.claim_again(self._s3, layout, plan, run, incremental, self._tagging)
+        if others:
+            self.log.info("%s documents are left to other batches", f"{others:,}")
+
+    def _project_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self.on_project_change == "ignore" and not self.state_s3_uri:
+            return {}
+        try:
+            return project_state(self._control_plane, request)
+        except Unreadable as error:
+            self.log.warning(
+                "project and blueprints could not be read, so changes to them will not be seen: %s", error
+            )
+            return {}
+
+    def _compare(self, before: Run | None, now: Run) -> None:
+        """Act on a project that was changed since the run before.
+
+        :raises BdaBatchError: it was, and that is to fail the task.
+        """
+        if before is None or self.on_project_change == "ignore":
+            return
+        if (changed := change(before.project_state, now.project_state)) is not None:
+            self._changed(changed, "since the batch began")
+
+    def _changed(self, changed: str, when: str) -> None:
+        if self.on_project_change == "fail":
+            raise BdaBatchError(
+                f"{changed}, {when}, and on_project_change is 'fail'. Documents done so far keep their results; set "
+                "on_project_change='warn' and clear the task to go on with the changed project"
+            )
+        self.log.warning("%s, %s: rows of one batch are made by different versions", changed, when)
+
+    async def _drive(self, layout: BatchLayout) -> dict[str, Any]:
+        def say(text: str, *, warning: bool = False) -> None:
+            self.log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+
+        return await drive(
+            layout.batch_s3_uri,
+            target=self.target,
+            s3_target=self._s3_target,
+            say=say,
+            log_interval=self.log_interval,
+        )
+
+    def _finish(self, layout: BatchLayout, ended: Mapping[str, Any]) -> dict[str, Any]:
+        s3 = self._s3
+        plan, run = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)[-1]
+        if plan is None:
+            raise BdaBatchError(f"{layout.plan} is gone: the batch's files were deleted while it ran")
+        summary = finish_batch(self._s3_hook, layout.batch_s3_uri, put=self._tagging)
+        if (incremental := self._incremental(run, run.project_state)) is not None:
+            told = closing.tell_index(s3, layout, plan, run, incremental)
+            self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
+        if self.on_project_change != "ignore":
+            changed = change(run.project_state, self._project_state(run.request))
+            if changed is not None:
+                self._changed(changed, "while the batch ran")
+        closing.verdict(layout, plan, run, summary, ended)
+        return self._result(layout, plan, run, summary)
+
+    def _result(
+        self, layout: BatchLayout, plan: Plan, run: Run, summary: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        done = sum(summary[status] for status in ("succeeded", "failed", "rejected", "skipped"))
+        return {
+            "batch_id": layout.batch_id,
+            "batch_s3_uri": layout.batch_s3_uri,
+            "results_s3_uri": layout.results,
+            "result_parts": result_parts(layout.batch_s3_uri, hook=self._s3_hook),
+            "total": plan.documents + plan.skipped,
+            "succeeded": summary["succeeded"],
+            "failed": summary["failed"],
+            "rejected": summary["rejected"],
+            "skipped": plan.skipped + summary["skipped"],
+            "remaining": plan.documents - done,
+            "jobs_submitted": summary["jobs_submitted"],
+            "estimated_cost_usd": summary["estimated_cost_usd"],
+            "seconds": round(time.time() - run.started_at, 1),
+        }
+
+    def _dry(
+        self, layout: BatchLayout, draft: Run, incremental: prepare.Incremental | None
+    ) -> dict[str, Any]:
+        """Say what there is to do, and leave nothing behind."""
+        total = rejected = 0
+        if incremental is not None:
+            incremental.until = time.time()  # claimed to be asked about, not to be kept
+        for document in self._documents(layout, draft, incremental):
+            total += 1
+            rejected += document.rejection is not None
+        skipped = incremental.processed + incremental.leased if incremental else 0
+        return {
+            "batch_id": layout.batch_id,
+            "batch_s3_uri": layout.batch_s3_uri,
+            "total": total + skipped,
+            "rejected": rejected,
+            "skipped": skipped,
+            "remaining": total - rejected,
+            "jobs_submitted": 0,
+        }
+
+    @property
+    def _s3_conn_id(self) -> str | None:
+        return self.s3_conn_id or self.aws_conn_id
+
+    @property
+    def _s3_target(self) -> AwsTarget:
+        return AwsTarget.of(self._s3_conn_id, self.region_name, self.verify, self.botocore_config)
+
+    @property
+    def _s3_hook(self) -> BdaBaseHook:
+        return BdaBaseHook.for_target(self._s3_target)
+
+    @property
+    def _s3(self) -> Any:
+        if "_s3_client" not in self.__dict__:
+            self.__dict__["_s3_client"] = s3_of(self._s3_hook)
+        return self.__dict__["_s3_client"]
+
+    @property
+    def _tagging(self) -> dict[str, str]:
+        if not self.output_tags:
+            return {}
+        from urllib.parse import urlencode  # noqa: PLC0415
+
+        return {"Tagging": urlencode(self.output_tags)}
