@@ -77,3 +77,24 @@ def check(connection):
         }
 
     return check
+
+
+@pytest.fixture
+def connection_in_database(_bda_airflow_database):
+    """Store a connection in a real Airflow database, which is this process's and its children's for the test."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    stored = []
+
+    def connection_in_database(conn_id, value):
+        fields = {**value, "extra": json.dumps(value["extra"])}
+        with create_session() as session:
+            session.add(Connection(conn_id=conn_id, **fields))
+        stored.append(conn_id)
+
+    with _bda_airflow_database.active():
+        yield connection_in_database
+        with create_session() as session:
+            for row in session.query(Connection).filter(Connection.conn_id.in_(stored)):
+                session.delete(row)

@@ -397,6 +397,22 @@ def test_the_command_reads_the_connection_as_airflow_does_and_answers_by_its_exi
     assert [item["Sid"] for item in answer["missing_statements"]] == ["CleanUp"]
 
 
+@pytest.mark.airflow
+@pytest.mark.timeout(200)
+def test_the_command_finds_the_connection_in_airflows_database(aws, project, connection_in_database):
+    connection_in_database("claims_of_the_database", aws.connection())
+    done = command({}, "--conn", "claims_of_the_database", "--project", project, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, *others = json.loads(done.stdout)["findings"]
+    assert (first["verdict"], first["detail"]) == (
+        "pass",
+        "claims_of_the_database: no role, region us-east-1",
+    )
+    # It was used, not only found.
+    assert {item["what"]: item["verdict"] for item in others}["project"] == "pass"
+    assert "made-up" not in done.stdout + done.stderr
+
+
 @pytest.mark.timeout(120)
 def test_the_command_fails_where_the_connection_is_not_there(aws, tmp_path):
     done = command({"AIRFLOW_HOME": str(tmp_path)}, "--conn", "no_such")

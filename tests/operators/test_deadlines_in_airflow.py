@@ -1,0 +1,56 @@
+"""Deadlines in Airflow's own in-process run, ``dag.test()``, which ends no trigger and no deferred task by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_bda.exceptions import BdaJobTimeout
+from airflow_provider_bda.operators.invocation import BdaInvokeOperator
+
+#: Task -> what bounds its wait.
+BOUNDS = {
+    "wait_timeout": {"wait_timeout": 2},
+    "execution_timeout": {"execution_timeout": timedelta(seconds=2)},
+}
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("deferrable", [True, False], ids=["deferrable", "blocking"])
+def test_a_task_whose_deadline_passes_fails_with_our_words(bda_emulator, run_dag, deferrable):
+    from airflow.sdk import DAG
+
+    bda_emulator.settings.duration = 1000.0
+    s3 = bda_emulator.client("s3")
+    s3.create_bucket(Bucket="documents")
+    s3.put_object(Bucket="documents", Key="in/a.txt", Body=b"Invoice number: 7\n")
+    raised = {}
+
+    def note(context):
+        raised[context["ti"].task_id] = context["exception"]
+
+    with DAG(f"deadlines_{deferrable}", schedule=None, default_args={"on_failure_callback": note}) as dag:
+        for task_id, bound in BOUNDS.items():
+            BdaInvokeOperator(
+                task_id=task_id,
+                input_s3_uri="s3://documents/in/a.txt",
+                output_s3_uri="s3://documents/out",
+                project=f"arn:aws:bedrock:{bda_emulator.region}:aws:data-automation-project/public-default",
+                deferrable=deferrable,
+                poll_interval=0.1,
+                **bound,
+            )
+
+    result = run_dag(dag)
+
+    assert (result.state, dict(result.tasks)) == ("failed", dict.fromkeys(BOUNDS, "failed"))
+    arns = {task_id: result.xcom(task_id, "bda_job")["handle"]["invocationArn"] for task_id in BOUNDS}
+    assert {type(error) for error in raised.values()} == {BdaJobTimeout}
+    assert {task_id: error.handle["invocationArn"] for task_id, error in raised.items()} == arns
+    assert all(
+        f"{arns[task_id]} had not ended when the deadline passed" in str(error)
+        and "a retry waits for this same job" in str(error)
+        for task_id, error in raised.items()
+    )
+    assert {job.arn for job in bda_emulator.jobs()} == set(arns.values())
