@@ -36,8 +36,8 @@ test-lowest: $(LOWEST) ## The same, on the lowest versions we promise
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (minutes)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
-e2e-lowest: $(LOWEST) ## The waiting ones of these, on the lowest versions
-	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)
+e2e-lowest: $(LOWEST) ## Those about waiting and survival, on the lowest versions
+	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py tests/e2e/test_survival.py $(ARGS)
 
 lint: $(NEWEST) ## Check style, format, types and the import contract
 	$(BIN)/ruff check .

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 BUCKET = "bda-e2e"
 #: Fewer worker slots than any test defers tasks.
 PARALLELISM = 2
+#: A component that was killed is missed within seconds, not after Airflow's half a minute or five.
+QUICK_TO_MISS = {
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+}
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +47,11 @@ def airflow(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     home = tmp_path_factory.mktemp("airflow")
     with RealAirflow(
-        home, Path(__file__).parent / "dags", parallelism=PARALLELISM, progress=print
+        home, Path(__file__).parent / "dags", parallelism=PARALLELISM, env=QUICK_TO_MISS, progress=print
     ) as running:
         running.rest.add_connection("aws_default", **aws.connection())
         running.rest.add_pool("bda_small", 3)
-        for dag_id in ("e2e_wait", "e2e_pool", "e2e_quick"):
+        for dag_id in ("e2e_wait", "e2e_pool", "e2e_survive", "e2e_sensor", "e2e_quick"):
             running.rest.wait_for_dag(dag_id)
         yield running
     assert running.processes() == []
@@ -60,15 +67,25 @@ class Jobs:
 
     def start(self, dag_id: str, count: int) -> Run:
         """Start a run with ``count`` text documents."""
-        documents = []
-        for number in range(count):
-            key = f"in/{self.prefix}/{number}.txt"
-            self.aws.client("s3").put_object(
-                Bucket=BUCKET, Key=key, Body=f"Document {number} of {self.prefix}".encode()
-            )
-            documents.append(f"s3://{BUCKET}/{key}")
+        documents = [self._put(number) for number in range(count)]
         conf = {"documents": documents, "output_s3_uri": f"s3://{BUCKET}/out/{self.prefix}"}
         return Run(self, dag_id, self.airflow.rest.trigger(dag_id, conf))
+
+    def submit(self, number: int) -> str:
+        """Submit a job without Airflow and answer its ARN."""
+        project = f"arn:aws:bedrock:{self.aws.region}:aws:data-automation-project/public-default"
+        answer = self.aws.client("bedrock-data-automation-runtime").invoke_data_automation_async(
+            inputConfiguration={"s3Uri": self._put(number)},
+            outputConfiguration={"s3Uri": f"s3://{BUCKET}/out/{self.prefix}"},
+            dataAutomationConfiguration={"dataAutomationProjectArn": project},
+            dataAutomationProfileArn=self.aws.profile_arn,
+        )
+        return str(answer["invocationArn"])
+
+    def _put(self, number: int) -> str:
+        key, text = f"in/{self.prefix}/{number}.txt", f"Document {number} of {self.prefix}"
+        self.aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+        return f"s3://{BUCKET}/{key}"
 
     def submitted(self) -> list[Any]:
         """Answer the jobs the emulator has of this test's documents."""
@@ -138,3 +155,9 @@ def until() -> Callable[..., None]:
             time.sleep(0.3)
 
     return wait
+
+
+@pytest.fixture
+def say() -> Callable[[str], None]:
+    """Print a line that pytest shows when the test fails."""
+    return print

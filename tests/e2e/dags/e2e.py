@@ -1,10 +1,13 @@
-"""Dags for the end-to-end tests: mapped jobs, with and without a pool, and a task that only needs a worker."""
+"""Dags for the end-to-end tests: mapped jobs, with a pool, with retries; sensors; a task that only needs a worker."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_bda.operators.invocation import BdaInvokeOperator
+from airflow_provider_bda.sensors.job import BdaInvocationSensor
 
 PARAMS = {
     "documents": Param([], type="array"),
@@ -18,8 +21,16 @@ def choose_documents(params):
     return list(params["documents"])
 
 
-for dag_id, pool in (("e2e_wait", "default_pool"), ("e2e_pool", "bda_small")):
-    with DAG(dag_id, schedule=None, params=PARAMS):
+PLAIN = {"retries": 0}
+#: More than any task of the test is killed.
+STUBBORN = {"retries": 9, "retry_delay": timedelta(seconds=1)}
+
+for dag_id, pool, retries in (
+    ("e2e_wait", "default_pool", PLAIN),
+    ("e2e_pool", "bda_small", PLAIN),
+    ("e2e_survive", "default_pool", STUBBORN),
+):
+    with DAG(dag_id, schedule=None, params=PARAMS, default_args=retries):
         BdaInvokeOperator.partial(
             task_id="extract",
             output_s3_uri="{{ params.output_s3_uri }}",
@@ -28,6 +39,16 @@ for dag_id, pool in (("e2e_wait", "default_pool"), ("e2e_pool", "bda_small")):
             poll_interval=1,
             pool=pool,
         ).expand(input_s3_uri=choose_documents())
+
+with DAG("e2e_sensor", schedule=None, params={"invocation_arns": Param([], type="array")}):
+
+    @task
+    def choose_arns(params):
+        return list(params["invocation_arns"])
+
+    WAITING = {"start_from_trigger": True, "end_from_trigger": True, "poke_interval": 1}
+    BdaInvocationSensor(task_id="alone", invocation_arn="{{ params.invocation_arns[0] }}", **WAITING)
+    BdaInvocationSensor.partial(task_id="mapped", **WAITING).expand(invocation_arn=choose_arns())
 
 with DAG("e2e_quick", schedule=None):
 
