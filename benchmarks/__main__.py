@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import role_refresh
 from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.batch_slots import benchmark as batch_slots
 from benchmarks.index import benchmark as index
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 #: Name -> what runs it.
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "waiting": waiting.run,
+    "role_refresh": role_refresh.run,
     "batch_scale": batch_scale.run,
     "batch_slots": batch_slots.run,
     "index": index.run,
@@ -41,6 +43,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     waiting.add_options(parser)
     index.add_options(parser)
+    role_refresh.add_options(parser)
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is named {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")

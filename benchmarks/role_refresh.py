@@ -1,8 +1,7 @@
 """Jobs that wait through a connection with ``role_arn``, while the role's session is refreshed under way.
 
 Ours and the Amazon provider's waiter trigger one after the other, each in a process of its own against the same
-service. STS answers with sessions that end soon, after a pause as over a real network. ``python -m
-benchmarks.role_refresh`` runs it; the goals are issue 3's.
+service. STS answers with sessions that end soon, after a pause as over a real network. The goals are issue 3's.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import Report, Row, machine
+from benchmarks.report import Report, Row
+from benchmarks.waiting import benchmark as waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,10 +101,15 @@ def run(options: argparse.Namespace) -> Report:
     given = {name: value for name, value in vars(options).items() if value is not None}
     options = argparse.Namespace(**{"peer_jobs": 20 if options.quick else PEER_JOBS, **sizes, **given})
     jobs = {"ours": options.jobs, "peer": min(options.peer_jobs, options.jobs)}
-    raw, figures, faults = {}, {}, []
+    raw: dict[str, Any] = {}
+    figures, faults = {}, []
+    with tempfile.TemporaryDirectory(prefix="bda-benchmark-") as home:
+        waiting._compile(home)
+        for name, count in jobs.items():
+            print(f"role_refresh: {count} triggers, {name} ...", file=sys.stderr, flush=True)
+            raw[name] = _contest(name, count, options, home)
     for name, count in jobs.items():
-        print(f"role_refresh: {count} triggers, {name} ...", file=sys.stderr, flush=True)
-        raw[name] = measured = _contest(name, count, options)
+        measured = raw[name]
         figures[name] = _figures(measured, count)
         faults += [f"{name}: {error}" for error in measured["errors"][:5]]
         if len({handle for handle, *_ in measured["events"]}) != count:
@@ -131,19 +136,14 @@ def _refresh_after(options: argparse.Namespace) -> float:
     return float(options.seconds) / 6
 
 
-def _contest(name: str, jobs: int, options: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.waiting.benchmark import START_GRACE, START_GRACE_PER_JOB, _service
-
+def _contest(name: str, jobs: int, options: argparse.Namespace, home: str) -> dict[str, Any]:
     sizes = argparse.Namespace(jobs=jobs, seconds=options.seconds)
-    give_up = START_GRACE + START_GRACE_PER_JOB * jobs + options.seconds + 4 * options.poll_interval
-    with (
-        tempfile.TemporaryDirectory(prefix="bda-benchmark-") as home,
-        _sts(name, options) as sts,
-        _service(sizes) as port,
-    ):
-        out = Path(home) / "measured.json"
+    grace = waiting.START_GRACE + waiting.START_GRACE_PER_JOB * jobs
+    give_up = grace + options.seconds + 4 * options.poll_interval
+    with _sts(name, options) as sts, waiting._service(sizes) as port:
+        out = Path(home) / f"{name}.json"
         arguments = [name, "--port", port, "--jobs", jobs, "--poll-interval", options.poll_interval]
-        command = [sys.executable, "-m", "benchmarks.role_refresh", "--contestant", *arguments]
+        command = [sys.executable, "-m", "benchmarks.role_refresh", *arguments]
         subprocess.run(
             [*map(str, command), "--give-up", str(give_up), "--out", str(out)],
             cwd=ROOT,
@@ -152,9 +152,9 @@ def _contest(name: str, jobs: int, options: argparse.Namespace) -> dict[str, Any
             timeout=give_up + 60,
         )
         measured: dict[str, Any] = json.loads(out.read_text())
-        waiting, end = (measured["samples"][sample]["at"] for sample in ("waiting", "end"))
+        began, end = (measured["samples"][sample]["at"] for sample in ("waiting", "end"))
         measured["assumed"] = len(sts.moments)
-        measured["refreshed"] = sum(waiting < moment < end for moment in sts.moments)
+        measured["refreshed"] = sum(began < moment < end for moment in sts.moments)
     return measured
 
 
@@ -169,23 +169,21 @@ def _sts(name: str, options: argparse.Namespace) -> Iterator[Sts]:
 
 
 def _environment(home: str, port: int, sts: str) -> dict[str, str]:
-    from benchmarks.waiting import benchmark
-
-    environment = benchmark._environment(home, port)
+    environment = waiting._environment(home, port)
     connection = json.loads(environment["AIRFLOW_CONN_AWS_BENCHMARK"])
     connection["extra"] |= {"role_arn": ROLE, "service_config": {"sts": {"endpoint_url": sts}}}
     return environment | {"AIRFLOW_CONN_AWS_BENCHMARK": json.dumps(connection)}
 
 
 def _figures(measured: dict[str, Any], jobs: int) -> dict[str, float]:
-    warm, waiting, end = (measured["samples"][name] for name in ("warm", "waiting", "end"))
+    warm, asked, end = (measured["samples"][name] for name in ("warm", "waiting", "end"))
     longest = measured["longest"]
     return {
-        "memory": (waiting["rss"] - warm["rss"]) / jobs / 1e6,
+        "memory": (asked["rss"] - warm["rss"]) / jobs / 1e6,
         "refresh_block": longest["waiting"][0],
         "refresh_block_cpu": longest["waiting"][1],
         "start_block": max(longest["start-up"][0], longest["warm-up"][0]),
-        "starting": waiting["at"] - warm["at"],
+        "starting": asked["at"] - warm["at"],
         "cpu": (end["cpu"] - warm["cpu"]) / jobs,
         "assumed": measured["assumed"],
         "refreshed": measured["refreshed"],
@@ -223,25 +221,5 @@ def _be_a_contestant(arguments: list[str]) -> None:
         os._exit(0)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the benchmark and print its table.
-
-    :return: 0, or 1 if something measured was lost or wrong.
-    """
-    if arguments[:1] == ["--contestant"]:
-        _be_a_contestant(arguments[1:])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.role_refresh", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes: does it run? The figures mean little"
-    )
-    parser.add_argument("--jobs", type=int, help="waiting jobs of ours (1000; quick: 50)")
-    parser.add_argument("--seconds", type=float, help="the last job's end (60; quick: 8)")
-    add_options(parser)
-    before = machine()
-    report = run(parser.parse_args(arguments))
-    print(report.text(before, machine()))
-    return 1 if report.faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _be_a_contestant(sys.argv[1:])

@@ -44,6 +44,24 @@ def test_the_index_benchmark_runs_and_buys_each_document_once(tmp_path):
     assert report["raw"]["steps"]["commit"]["calls"] == 3
 
 
+@pytest.mark.timeout(240)
+def test_the_benchmark_of_a_role_refreshes_while_jobs_wait(tmp_path):
+    out = tmp_path / "figures.json"
+    sizes = ["--jobs", "5", "--peer-jobs", "3", "--seconds", "6"]
+    command = [sys.executable, "-m", "benchmarks", "role_refresh", "--quick", *sizes, "--json", str(out)]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = json.loads(out.read_text())
+    assert report["faults"] == []
+    assert {name: len(measured["events"]) for name, measured in report["raw"].items()} == {
+        "ours": 5,
+        "peer": 3,
+    }
+    assert all(measured["refreshed"] > 0 for measured in report["raw"].values())
+
+
 def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "sleeping"],
@@ -54,4 +72,4 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
     )
 
     assert done.returncode == 2
-    assert "no benchmark is named sleeping; there are: waiting, index" in done.stderr
+    assert "no benchmark is named sleeping; there are: waiting, role_refresh, " in done.stderr
