@@ -13,12 +13,15 @@ from airflow_provider_bda.exceptions import BdaInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_IN_A_TAG = re.compile(r"[^a-zA-Z0-9\s._:/=+@-]")
+_NOT_IN_AN_ASCII_TAG = re.compile(r"[^a-zA-Z0-9\s._:/=+@-]")
 
 
-def all_tags(context: Any, tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+def all_tags(
+    context: Any, tags: Mapping[str, str] | None, *, ascii_only: bool = False
+) -> list[dict[str, str]]:
     """Answer every tag as the API has them: ``airflow_dag_id`` and ``airflow_task_id`` unless switched off.
 
+    :param ascii_only: whether the service takes no other letters; those of a Dag's or task's id become ``_``.
     :raises BdaInputError: a tag breaks the service's pattern.
     """
     try:
@@ -31,9 +34,9 @@ def all_tags(context: Any, tags: Mapping[str, str] | None) -> list[dict[str, str
     own = {}
     if conf.getboolean("bda", "airflow_tags", fallback=True):
         ti = context["ti"]
-        # A Dag's id may have letters that some of the services take in no tag.
-        own = {name: _NOT_IN_A_TAG.sub("_", getattr(ti, name)[:256]) for name in ("dag_id", "task_id")}
-        own = {f"airflow_{name}": value for name, value in own.items()}
+        own = {f"airflow_{name}": getattr(ti, name)[:256] for name in ("dag_id", "task_id")}
+    if ascii_only:
+        own = {name: _NOT_IN_AN_ASCII_TAG.sub("_", value) for name, value in own.items()}
     if tags:
         check_tags("tags", tags)
     merged = {**defaults, **own, **(tags or {})}

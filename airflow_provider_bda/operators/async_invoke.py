@@ -127,7 +127,7 @@ class BedrockStartAsyncInvokeOperator(BdaKindOperator):
             "modelInput": self.model_input,
             "outputDataConfig": {"s3OutputDataConfig": output},
         }
-        if tags := all_tags(context, self.tags):
+        if tags := all_tags(context, self.tags, ascii_only=True):
             request["tags"] = tags
         return request
 

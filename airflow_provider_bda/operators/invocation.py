@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._checks import (
@@ -12,14 +11,13 @@ from airflow_provider_bda._checks import (
     check_tags,
     check_video_segment,
 )
-from airflow_provider_bda._compat import conf
-from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._base import BdaJobOperator
 from airflow_provider_bda.operators._invoke_sync import BdaInvokeSyncOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
+from airflow_provider_bda.operators._tags import all_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +122,6 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
     def request(self, context: Any) -> dict[str, Any]:
         """Build the request of InvokeDataAutomationAsync."""
         self._check(everything=True)
-        tags = self._tags(context)
         request: dict[str, Any] = {
             "inputConfiguration": self._input(),
             "outputConfiguration": {"s3Uri": self._output_root},
@@ -132,8 +129,8 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
         }
         if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
             request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
-        if tags:
-            request["tags"] = [{"key": key, "value": value} for key, value in sorted(tags.items())]
+        if tags := all_tags(context, self.tags):
+            request["tags"] = tags
         return request
 
     def _input(self) -> dict[str, Any]:
@@ -145,20 +142,6 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
             "s3Uri": self.input_s3_uri,
             "assetProcessingConfiguration": {"video": {"segmentConfiguration": segment}},
         }
-
-    def _tags(self, context: Any) -> dict[str, str]:
-        try:
-            defaults = json.loads(conf.get("bda", "default_tags", fallback=None) or "{}")
-        except ValueError as error:
-            raise BdaInputError(
-                f"[bda] default_tags in Airflow's configuration is no JSON object: {error}"
-            ) from error
-        check_tags("[bda] default_tags", defaults)
-        own = {}
-        if conf.getboolean("bda", "airflow_tags", fallback=True):
-            ti = context["ti"]
-            own = {"airflow_dag_id": ti.dag_id[:256], "airflow_task_id": ti.task_id[:256]}
-        return {**defaults, **own, **(self.tags or {})}
 
     def output_s3_uri_of(self, handle: Mapping[str, str]) -> str:
         """Answer where the job's metadata will be: the layout the service documents."""

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.operators._base import BdaJobOperator
+from airflow_provider_bda.operators._tags import all_tags
 from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 from tests.fakes import FakeTaskInstance
 
@@ -126,6 +127,23 @@ def test_tags_hold_dag_and_task_and_the_configured_defaults(aws, monkeypatch):
     submit(tags={"team": "mine"})
     sent = {tag["key"]: tag["value"] for tag in aws.calls("InvokeDataAutomationAsync")[-1].parameters["tags"]}
     assert sent == {"airflow_dag_id": "a_dag", "airflow_task_id": "a_task", "team": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("ascii_only", "dag_id"), [(False, "straßen.数据"), (True, "stra_en.__")], ids=["as it is", "ascii only"]
+)
+def test_letters_of_a_dags_id_that_a_service_takes_in_no_tag_are_replaced(ascii_only, dag_id):
+    context = {"ti": FakeTaskInstance(dag_id="straßen.数据", task_id="t")}
+    assert all_tags(context, None, ascii_only=ascii_only) == [
+        {"key": "airflow_dag_id", "value": dag_id},
+        {"key": "airflow_task_id", "value": "t"},
+    ]
+
+
+def test_a_dags_id_goes_to_the_service_with_all_its_letters(aws):
+    BdaInvokeOperator(**BASE).execute({"ti": FakeTaskInstance(dag_id="straßen.数据")})
+    (call,) = aws.calls("InvokeDataAutomationAsync")
+    assert {"key": "airflow_dag_id", "value": "straßen.数据"} in call.parameters["tags"]
 
 
 def test_tags_can_be_switched_off(aws, monkeypatch):
