@@ -20,8 +20,10 @@ from airflow_provider_bda.emulator.routing import model_loader, service_model
 from airflow_provider_bda.emulator.server import Server
 from airflow_provider_bda.emulator.services.all import served_here
 from airflow_provider_bda.emulator.services.analysing import Analyst
+from airflow_provider_bda.emulator.services.arns import PROFILES
 from airflow_provider_bda.emulator.settings import Settings
 from airflow_provider_bda.emulator.world import World
+from airflow_provider_bda.jobs.profile import partition_of
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
@@ -160,10 +162,8 @@ class Emulator:
     @property
     def profile_arn(self) -> str:
         """The data automation profile of its Region."""
-        services = import_module("airflow_provider_bda.emulator.services.arns")
-        partition = services.partition_of(self.region)
-        profile = services.PROFILES[self.region]
-        return f"arn:{partition}:bedrock:{self.region}:{self.account}:data-automation-profile/{profile}"
+        profile = PROFILES[self.region]
+        return f"arn:{partition_of(self.region)}:bedrock:{self.region}:{self.account}:data-automation-profile/{profile}"
 
     def client(self, service: str, **options: Any) -> Any:
         """Answer a boto3 client for a service; it is closed when the emulator stops.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_bda.emulator.messages import invalid
+from airflow_provider_bda.jobs.profile import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,12 +44,6 @@ def s3_uri(uri: str) -> S3Uri:
     """Take an S3 URI apart."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return S3Uri(bucket, key)
-
-
-def partition_of(region: str) -> str:
-    """Answer the partition a Region is in."""
-    prefixes = {"us-gov-": "aws-us-gov", "cn-": "aws-cn"}
-    return next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
 
 
 def arn(call: Call, kind: str, name: str) -> str:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_bda.emulator.backing import ObjectMissing
 from airflow_provider_bda.emulator.messages import invalid
 from airflow_provider_bda.emulator.runner import Ending, Job
-from airflow_provider_bda.emulator.services.arns import arn, partition_of, s3_uri
+from airflow_provider_bda.emulator.services.arns import arn, s3_uri
 from airflow_provider_bda.emulator.services.model_outputs import input_uri_of, output_files
 from airflow_provider_bda.emulator.services.paging import page_after
 from airflow_provider_bda.emulator.services.tagging import as_dict
 from airflow_provider_bda.jobs import Outcome
 from airflow_provider_bda.jobs.catalog import ASYNC_INVOKE as KIND
+from airflow_provider_bda.jobs.profile import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

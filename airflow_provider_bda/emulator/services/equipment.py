@@ -13,11 +13,11 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from airflow_provider_bda.emulator.backing import ObjectMissing
 from airflow_provider_bda.emulator.messages import ServiceError, not_found
 from airflow_provider_bda.emulator.runner import Ending, Job
-from airflow_provider_bda.emulator.services.arns import partition_of
 from airflow_provider_bda.emulator.services.equipment_files import ingest
 from airflow_provider_bda.emulator.services.paging import page_after
 from airflow_provider_bda.jobs import Outcome
 from airflow_provider_bda.jobs.catalog import EQUIPMENT_INGESTION as KIND
+from airflow_provider_bda.jobs.profile import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
