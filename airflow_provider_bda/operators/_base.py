@@ -158,7 +158,7 @@ class BdaJobOperator(BdaAwsOperator):
     def _run(self, context: Any, deadline: float) -> Any:
         request = self.request(context)
         try:
-            job = obtain_job(self, context, request, deadline)
+            job, seen = obtain_job(self, context, request, deadline)
         except BackPressure as busy:
             self.log.warning("%s; asking again at %s", busy, _clock(busy.until))
             return self.defer(
@@ -174,7 +174,7 @@ class BdaJobOperator(BdaAwsOperator):
             return self._finish(self._wait_here(job.handle, deadline))
         # The job of an earlier try may be over. A trigger that fires before the scheduler has read that this
         # worker ended fails the task (Airflow up to 3.3.2), and it would do so at each retry.
-        if context["ti"].try_number > 1 and (event := self._over_already(job.handle)) is not None:
+        if context["ti"].try_number > 1 and (event := self._over_already(job.handle, seen)) is not None:
             return self._finish(event)
         # An attribute of the operator would be gone when another worker resumes; all state is in the trigger.
         return self.defer(
@@ -192,11 +192,12 @@ class BdaJobOperator(BdaAwsOperator):
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,
         )
 
-    def _over_already(self, handle: Mapping[str, str]) -> JobEvent | None:
+    def _over_already(self, handle: Mapping[str, str], seen: Mapping[str, Any] | None) -> JobEvent | None:
         try:
-            return JobWait(self.job, handle).on_answer(self.describe(handle), time.time()).event
+            answer = self.describe(handle) if seen is None else seen
         except CALL_ERRORS:
             return None  # the wait will tell
+        return JobWait(self.job, handle).on_answer(answer, time.time()).event
 
     def _tell(self, context: Any, job: SavedJob, request: Mapping[str, Any]) -> None:
         """Leave the handle where people, links and the next try find it, before anything waits."""
@@ -214,6 +215,14 @@ class BdaJobOperator(BdaAwsOperator):
             },
         )
         self.push_links(context, job.handle, request)
+
+    def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start the job; an operator may look first whether there is anything to start.
+
+        :param request: with its token.
+        """
+        answer: dict[str, Any] = self.hook.call(method_name(self.job.start), request)
+        return answer
 
     def describe(self, handle: Mapping[str, str]) -> dict[str, Any]:
         """Ask the service once for a job's status."""

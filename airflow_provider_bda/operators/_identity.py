@@ -12,12 +12,12 @@ import random
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_bda._compat import state_store
 from airflow_provider_bda.exceptions import BdaError, BdaInputError, BdaJobLost, BdaJobTimeout
 from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, Nature
-from airflow_provider_bda.jobs.kind import Outcome, dig, method_name
+from airflow_provider_bda.jobs.kind import Outcome, dig
 from airflow_provider_bda.jobs.token import client_token, fingerprint
 from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_bda.jobs.decision import CallError
     from airflow_provider_bda.operators._base import BdaJobOperator
+
+#: What the service says of a job.
+Answer: TypeAlias = dict[str, Any]
 
 STATE_KEY = "bda_job"
 #: The service has too many open jobs: no mistake, and no failure.
@@ -60,36 +63,41 @@ class BackPressure(Exception):
         self.until = until
 
 
-def obtain_job(op: BdaJobOperator, context: Any, request: dict[str, Any], deadline: float) -> SavedJob:
+def obtain_job(
+    op: BdaJobOperator, context: Any, request: dict[str, Any], deadline: float
+) -> tuple[SavedJob, Answer | None]:
     """Answer the job this try waits for, submitting it if there is none.
 
+    :returns: the job, and what the service just said of it: nothing if that could not be read, None if it was
+        not asked.
     :raises BackPressure: the service has no room and the task may be deferred.
     :raises BdaInputError: the service refused the request itself.
     """
     ti = context["ti"]
     kept = _load(op, context)
     saved = kept if kept is not None and kept.max_tries == ti.max_tries else None
-    if saved is not None and not _has_failed(op, saved.handle):
+    if saved is not None and not _has_failed(op, seen := _look(op, saved.handle)):
         _log_attached(op, saved, request)
-        return saved
+        return saved, seen
     if kept is not None and saved is None:
         stop_job(op, kept.handle, " of before the clear")
     generations = _generations(op, ti) if saved is None else range(saved.generation + 1, saved.generation + 2)
-    handle, generation = _first_not_failed(op, ti, request, generations, deadline)
-    return _save(context, SavedJob(handle, ti.max_tries, generation, fingerprint(request), _now()))
+    handle, generation, said = _first_not_failed(op, ti, request, generations, deadline)
+    return _save(context, SavedJob(handle, ti.max_tries, generation, fingerprint(request), _now())), said
 
 
 def _first_not_failed(
     op: BdaJobOperator, ti: Any, request: dict[str, Any], generations: range, deadline: float
-) -> tuple[dict[str, str], int]:
+) -> tuple[dict[str, str], int, Answer | None]:
     for generation in generations[:-1]:
         asked = time.time()
         handle = _start(op, ti, request, generation, deadline)
+        seen = _look(op, handle)
         # It may be a job of an earlier try that failed since.
-        if not _has_failed(op, handle, before=asked - JUST_NOW):
-            return handle, generation
+        if not _has_failed(op, seen, before=asked - JUST_NOW):
+            return handle, generation, seen
         op.log.info("%s %s of an earlier try has failed", op.job.title, op.job.describe_handle(handle))
-    return _start(op, ti, request, generations[-1], deadline), generations[-1]
+    return _start(op, ti, request, generations[-1], deadline), generations[-1], None
 
 
 def _generations(op: BdaJobOperator, ti: Any) -> range:
@@ -100,18 +108,22 @@ def _generations(op: BdaJobOperator, ti: Any) -> range:
     return range(max(ti.try_number - first_try, 0) + 1)
 
 
-def _has_failed(op: BdaJobOperator, handle: Mapping[str, str], before: float | None = None) -> bool:
-    """Tell whether a job is known to have failed; whatever cannot be read is left to the wait to decide.
+def _look(op: BdaJobOperator, handle: Mapping[str, str]) -> Answer:
+    """Ask for a job's status; nothing is answered if it cannot be read, which is left to the wait to decide."""
+    try:
+        return op.describe(handle)
+    except CALL_ERRORS as raised:
+        error = call_error(raised)
+        op.log.warning("the status of %s could not be read: %s: %s", handle, error.code, error.message)
+        return {}
+
+
+def _has_failed(op: BdaJobOperator, answer: Answer, before: float | None = None) -> bool:
+    """Tell whether a job is known to have failed.
 
     :param before: only a job submitted before this moment counts. A job that fails before it is first asked
         for is this try's own: to go on to the next generation would buy two jobs in one try.
     """
-    try:
-        answer = op.describe(handle)
-    except CALL_ERRORS as raised:
-        error = call_error(raised)
-        op.log.warning("the status of %s could not be read: %s: %s", handle, error.code, error.message)
-        return False
     moments = [dig(answer, path) for name, path in op.job.result if name in _SUBMITTED]
     if before is not None and any(isinstance(at, datetime) and at.timestamp() >= before for at in moments):
         return False
@@ -129,7 +141,7 @@ def _start(
     pause = 1.0
     while True:
         try:
-            answer = op.hook.call(method_name(op.job.start), body)
+            answer = op.start(body)
         except CALL_ERRORS as error:
             if isinstance(error, BdaInputError):
                 raise

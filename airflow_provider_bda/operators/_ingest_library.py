@@ -136,7 +136,7 @@ class BdaIngestLibraryOperator(BdaKindOperator):
         self._check(everything=True)
         operation, source = self._input()
         request: dict[str, Any] = {
-            "libraryArn": self.service.library_arn(self.library),  # type: ignore[attr-defined]
+            "libraryArn": self.hook.library_arn(self.library),
             "inputConfiguration": source,
             "entityType": self.entity_type,
             "operationType": operation,

@@ -8,11 +8,10 @@ from __future__ import annotations
 import random
 import time
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobLost, BdaJobTimeout
-from airflow_provider_bda.jobs.kind import Outcome, method_name
+from airflow_provider_bda.jobs.kind import Outcome
 from airflow_provider_bda.operators import _identity
 from airflow_provider_bda.operators._base import TRIGGER_MARGIN, BdaJobOperator
 from airflow_provider_bda.operators._flaws import Flaws, flaws_of, with_flaws
@@ -20,9 +19,6 @@ from airflow_provider_bda.triggers.timer import TimerTrigger
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_bda.hooks.base import BdaBaseHook
     from airflow_provider_bda.jobs.event import JobEvent
 
 #: XCom: which items of a job failed, pushed before the task fails for them.
@@ -31,54 +27,20 @@ FAILURES_KEY = "failures"
 CONFLICT = frozenset({"ConflictException"})
 
 
-class _StartHook:
-    """The operator's hook, whose start call is the operator's own :meth:`BdaKindOperator.start`."""
-
-    def __init__(self, operator: BdaKindOperator, hook: BdaBaseHook) -> None:
-        self._operator = operator
-        self._hook = hook
-        self._start = method_name(operator.job.start)
-
-    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        if operation == self._start:
-            return self._operator.start(request)
-        return self._hook.call(operation, request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._hook, name)
-
-
 class BdaKindOperator(BdaJobOperator):
-    """A job operator with three more seams: ``start``, ``busy_codes`` and ``flaws``."""
+    """A job operator with two more seams: ``busy_codes`` and ``flaws``."""
 
     #: Codes of the start operation that mean "not now": the task waits its turn, within its timeout.
     busy_codes: ClassVar[frozenset[str]] = frozenset()
     _context: Any = None
 
-    def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Start the job; may look first whether there is anything to start.
-
-        :param request: with its token.
-        """
-        return self.service.call(method_name(self.job.start), request)
-
     def flaws(self, event: JobEvent) -> Flaws:
         """Answer what failed within the ended job."""
-        return flaws_of(self.service, event)
+        return flaws_of(self.hook, event)
 
     def more_facts(self, event: JobEvent, flaws: Flaws) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """Answer what the operator returns beside the kind's own facts."""
         return {FAILURES_KEY: flaws.to_list()} if flaws.failures else {}
-
-    @cached_property
-    def service(self) -> BdaBaseHook:
-        """The hook of the kind's service."""
-        return self.hook_class.for_target(self.target)
-
-    @cached_property
-    def hook(self) -> Any:
-        """The same, as the job's identity uses it."""
-        return _StartHook(self, self.service)
 
     def execute_complete(self, context: Any, event: Any) -> Any:
         """Act on the trigger's event."""

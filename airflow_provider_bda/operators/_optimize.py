@@ -128,7 +128,7 @@ class BdaOptimizeBlueprintOperator(BdaKindOperator):
         self._check(everything=True)
         if not 1 <= len(self.samples) <= _MOST_SAMPLES:
             raise BdaInputError(f"samples: {len(self.samples)}; the service takes 1 to {_MOST_SAMPLES}")
-        arn = self.service.blueprint_arn(self.blueprint)  # type: ignore[attr-defined]
+        arn = self.hook.blueprint_arn(self.blueprint)
         stage = {"stage": self.blueprint_stage} if self.blueprint_stage else {}
         request: dict[str, Any] = {
             "blueprint": {"blueprintArn": arn, **stage},
@@ -186,7 +186,7 @@ class BdaOptimizeBlueprintOperator(BdaKindOperator):
     def _result(self, event: JobEvent) -> OptimizationResult:
         uri = (event.answer.get("outputConfiguration") or {}).get("s3Object", {}).get("s3Uri")
         try:
-            return read_optimization(self.service, str(uri))
+            return read_optimization(self.hook, str(uri))
         except (*CALL_ERRORS, ValueError) as error:
             raise BdaJobLost(
                 f"{self.job.title} {self.job.describe_handle(event.handle)} ended as {event.status}, but its result "

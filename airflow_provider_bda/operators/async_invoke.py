@@ -139,7 +139,7 @@ class BedrockStartAsyncInvokeOperator(BdaKindOperator):
         """Start the invoke; a retry first looks whether an earlier try did, and only its answer was lost."""
         if self._context["ti"].try_number > 1:
             try:
-                found = self.service.find_by_token(request["clientRequestToken"], self._not_before())  # type: ignore[attr-defined]
+                found = self.hook.find_by_token(request["clientRequestToken"], self._not_before())
             except CALL_ERRORS as raised:
                 error = call_error(raised)
                 self.log.warning(
@@ -161,7 +161,7 @@ class BedrockStartAsyncInvokeOperator(BdaKindOperator):
         answer = super().describe(handle)
         if self.fail_on_partial and ASYNC_INVOKE.outcome_of(answer) is Outcome.SUCCEEDED:
             try:
-                result = read_embedding(self.service, handle["invocationArn"], str(dig(answer, _OUTPUT)))
+                result = read_embedding(self.hook, handle["invocationArn"], str(dig(answer, _OUTPUT)))
             except (*CALL_ERRORS, ValueError) as error:
                 # The end of the wait reads it again, and says so.
                 self.log.warning("its result could not be read: %s: %s", type(error).__name__, error)

@@ -174,10 +174,10 @@ class BdaDeleteLibraryOperator(BdaKindOperator):
 
     def request(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - the base's signature
         """Build the request of DeleteDataAutomationLibrary."""
-        return {"libraryArn": self.service.library_arn(self.library)}  # type: ignore[attr-defined]
+        return {"libraryArn": self.hook.library_arn(self.library)}
 
     def _run(self, context: Any, deadline: float) -> Any:
-        if not self.library.startswith("arn:") and not self.service.arns_named("library", self.library):  # type: ignore[attr-defined]
+        if not self.library.startswith("arn:") and not self.hook.arns_named("library", self.library):
             return self._nothing_there(BdaInputError(f"library: none is named {self.library!r}"))
         try:
             return super()._run(context, deadline)

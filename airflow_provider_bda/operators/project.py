@@ -100,7 +100,7 @@ class _ProjectOperator(BdaKindOperator):
         self._check_stage(everything=True)
         libraries = None
         if self.library:
-            arn = self.service.library_arn(self.library)  # type: ignore[attr-defined]
+            arn = self.hook.library_arn(self.library)
             libraries = {"libraries": [{"libraryArn": arn}]}
         return {
             "projectStage": self.project_stage,
@@ -127,7 +127,7 @@ class _ProjectOperator(BdaKindOperator):
 
     def _blueprint(self, item: str | Mapping[str, str]) -> dict[str, str]:
         given_as = {"blueprintArn": item} if isinstance(item, str) else dict(item)
-        arn = self.service.blueprint_arn(given_as["blueprintArn"])  # type: ignore[attr-defined]
+        arn = self.hook.blueprint_arn(given_as["blueprintArn"])
         return {**given_as, "blueprintArn": arn}
 
 
@@ -192,16 +192,19 @@ class BdaCreateProjectOperator(_ProjectOperator):
         """Create the project, or act on the one there is."""
         if self.if_exists == "fail":
             return super().start(request)
-        found = the_one_named(self.service, "project", self.project_name)
+        found = the_one_named(self.hook, "project", self.project_name)
         if found is None:
             return super().start(request)
         if self.if_exists == "skip" and self._has_stage(found):
             return {"projectArn": found, "projectStage": self.project_stage}
         change = {name: value for name, value in request.items() if name not in _CREATED_ONLY}
-        return self.service.call("update_data_automation_project", {"projectArn": found, **change})
+        answer: dict[str, Any] = self.hook.call(
+            "update_data_automation_project", {"projectArn": found, **change}
+        )
+        return answer
 
     def _has_stage(self, arn: str) -> bool:
-        rows = self.service.iter_projects(projectStageFilter=self.project_stage)  # type: ignore[attr-defined]
+        rows = self.hook.iter_projects(projectStageFilter=self.project_stage)
         return any(row["projectArn"] == arn for row in rows)
 
 
@@ -231,7 +234,7 @@ class BdaUpdateProjectOperator(_ProjectOperator):
 
     def request(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - the base's signature
         """Build the request of UpdateDataAutomationProject."""
-        return {"projectArn": self.service.project_arn(self.project), **self.configuration()}  # type: ignore[attr-defined]
+        return {"projectArn": self.hook.project_arn(self.project), **self.configuration()}
 
 
 class BdaDeleteProjectOperator(BdaResourceOperator):

@@ -275,3 +275,15 @@ def test_a_retry_that_finds_its_job_done_does_not_defer_again(aws, run):
     op.deferrable = True
     assert op.execute(context)["status"] == "Success"
     assert len(aws.jobs()) == 1
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+def test_a_retry_that_finds_its_job_running_asks_for_it_once_and_defers(aws, store):
+    aws.settings.duration = 1000.0
+    run = FakeRun(lambda **kwargs: operator(deferrable=True, **kwargs), retries=1, store=store)
+    for asked in (0, 1):
+        op, context = run.next_try()
+        with pytest.raises(TaskDeferred):
+            op.execute(context)
+        assert len(aws.calls("GetDataAutomationStatus")) == asked
+    assert len(aws.jobs()) == 1
