@@ -46,7 +46,7 @@ def finish_batch(
     hook: BdaBaseHook,
     batch_s3_uri: str,
     *,
-    estimated_cost_usd: Any = None,
+    cost_per_job_usd: float | None = None,
     view: ResultsView = "auto",
     put: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def finish_batch(
 
     :param hook: a hook whose connection may read and write the batch, and read what its jobs wrote.
     :param batch_s3_uri: the batch.
-    :param estimated_cost_usd: stands in the summary as it is given.
+    :param cost_per_job_usd: estimated; the summary has it for all jobs bought.
     :param view: "auto" reads the redacted twin of each output where there is one.
     :param put: arguments for every object written, e.g. ``{"Tagging": "team=a"}``.
     :raises BdaInputError: there is no such batch.
@@ -76,7 +76,7 @@ def finish_batch(
         "finished_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
         "result_parts": len(parts),
         **figures.to_json(),
-        "estimated_cost_usd": estimated_cost_usd,
+        "estimated_cost_usd": None if cost_per_job_usd is None else round(cost_per_job_usd * figures.jobs, 2),
         **reader.to_json(),
     }
     write_json(s3, layout.summary, summary, **dict(put or {}))

@@ -62,6 +62,7 @@ class Plan(_Json):
     :param segments: in how many files.
     :param rejected: how many of them were refused before submit.
     :param skipped: how many the source had that other batches have processed; they are not in the manifest.
+    :param estimate: what it was estimated to take, as :class:`~airflow_provider_bda.batch.estimate.Estimate` tells it.
     :param identity: which task instance it belongs to: Dag, run, task, map index.
     """
 
@@ -72,6 +73,7 @@ class Plan(_Json):
     skipped: int = 0
     source: str = ""
     created_at: float = 0.0
+    estimate: dict[str, Any] = field(default_factory=dict)
     identity: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -118,6 +120,12 @@ class Run(_Json):
     def redoes(self, end: Mapping[str, Any]) -> bool:
         """Tell whether what ended so in an earlier run is to be done again in this one."""
         return end["r"] < self.number and (end["o"] in self.again)
+
+
+def expected_cost(estimate: Mapping[str, Any]) -> float | None:
+    """Answer the estimated cost of a document in US dollars; None where it is not known."""
+    cost, documents = (estimate.get("cost_usd") or {}).get("expected"), estimate.get("documents")
+    return cost / documents if cost is not None and documents else None
 
 
 def orders_for(last: Run | None, *, max_tries: int, redrive: str) -> tuple[int, int, list[str]]:

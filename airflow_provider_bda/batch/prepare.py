@@ -108,11 +108,13 @@ def write_plan(
     source: str,
     identity: Mapping[str, Any],
     skipped: Callable[[], int],
+    estimate: Callable[[], Mapping[str, Any]],
     tagging: Mapping[str, str],
 ) -> Plan:
     """Write the manifest, a segment at a time, and then the plan.
 
     :param skipped: answers how many documents were left out, once all have been read.
+    :param estimate: answers what they will take, likewise.
     :param tagging: arguments of PutObject.
     :raises BdaInputError: the source cannot be read, or an entry of it is wrong.
     """
@@ -137,6 +139,7 @@ def write_plan(
         skipped=skipped(),
         source=source,
         created_at=time.time(),
+        estimate=dict(estimate()),
         identity=dict(identity),
     )
     write_json(s3, layout.plan, plan.to_json(), **tagging)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from copy import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,12 +25,13 @@ from airflow_provider_bda.batch._files import s3_of
 from airflow_provider_bda.batch.budget import SLOTS, WINDOW
 from airflow_provider_bda.batch.checks import Rules
 from airflow_provider_bda.batch.drive import drive
+from airflow_provider_bda.batch.estimate import Census
 from airflow_provider_bda.batch.finish import finish_batch
 from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
-from airflow_provider_bda.batch.plan import Plan, Policy, Run
+from airflow_provider_bda.batch.plan import Plan, Policy, Run, expected_cost
 from airflow_provider_bda.batch.results import result_parts
-from airflow_provider_bda.batch.source import source_of
+from airflow_provider_bda.batch.source import Manifest, S3Prefix, source_of
 from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_bda.batch.document import Document
+    from airflow_provider_bda.batch.prices import Prices
 
 __all__ = ["BdaBatchOperator", "BdaPurgeOperator"]
 
@@ -96,6 +100,9 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         everything would be bought again.
     :param redrive: (templated) what a clear does again: "failed" (all that did not succeed), "all" or "none".
     :param dry_run: whether to stop before anything is submitted, and only say what there is to do.
+    :param max_cost_usd: estimated US dollars to spend at most in one run; the rest remains, and that is success.
+    :param prices: what a page, image or minute costs (:class:`~airflow_provider_bda.batch.prices.Prices`); None takes the
+        list prices this release knows.
     :param max_documents: documents to begin at most; the rest remains, and that is success.
     :param submit_for: seconds (or a timedelta) after which nothing more is submitted; the rest remains.
     :param on_project_change: "warn", "fail" or "ignore": what follows where project or blueprints were changed while the
@@ -159,6 +166,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         create_index: bool = False,
         redrive: str = "failed",
         dry_run: bool = False,
+        max_cost_usd: float | None = None,
+        prices: Prices | None = None,
         max_documents: int | None = None,
         submit_for: float | timedelta | None = None,
         on_project_change: str = "warn",
@@ -170,7 +179,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        # A copy: Airflow renders the templates inside in place, and mapped tasks are given one and the same.
+        self.source = copy(source) if isinstance(source, S3Prefix | Manifest) else source
         self.output_s3_uri = output_s3_uri
         self.project = project
         self.project_stage = project_stage
@@ -198,6 +208,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         self.redrive = redrive
         # BaseOperator.dry_run is the command line's.
         self._only_told = dry_run
+        self.max_cost_usd = max_cost_usd
+        self.prices = prices
         self.max_documents = max_documents
         self.submit_for = duration("submit_for", submit_for)
         self.on_project_change = on_project_change
@@ -277,6 +289,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             f"{plan.rejected:,}",
             f"{plan.skipped:,}",
         )
+        draft = self._within_budget(draft, plan)
         run = prepare.write_run(s3, layout, draft, runs, redrive=self.redrive, tagging=self._tagging)
         self._compare(runs[-1] if runs else None, run)
         ended = bool(runs) and prepare.reopen(s3, layout)
@@ -376,15 +389,51 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         incremental: prepare.Incremental | None,
         identity: Mapping[str, Any],
     ) -> Plan:
+        census = Census()
         return prepare.write_plan(
             self._s3,
             layout,
-            self._documents(layout, draft, incremental),
+            census.watch(self._documents(layout, draft, incremental)),
+            estimate=lambda: self._estimate(census, draft),
             source=source_of(self.source).describe(),
             identity=identity,
             skipped=lambda: incremental.processed + incremental.leased if incremental else 0,
             tagging=self._tagging,
         )
+
+    def _estimate(self, census: Census, draft: Run) -> dict[str, Any]:
+        """Say what the batch will take, in the task's log."""
+        estimate = census.estimate(
+            self._s3,
+            prices=self.prices,
+            slots={modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()},
+            custom=True if draft.request.get("blueprints") else None,
+            deadline_seconds=draft.deadline - draft.started_at,
+        )
+        for line in estimate.lines():
+            self.log.info("%s", line)
+        return estimate.to_dict()
+
+    def _within_budget(self, draft: Run, plan: Plan) -> Run:
+        """Turn money into a number of documents.
+
+        :raises BdaInputError: it cannot be told what a document costs.
+        """
+        cost = expected_cost(plan.estimate)
+        if self.max_cost_usd is None:
+            return replace(draft, cost_per_document=cost)
+        if not cost:
+            raise BdaInputError(
+                "max_cost_usd: it cannot be told what a document of this source costs (its pages could not be counted, or "
+                "the sizes are unknown). Use max_documents= instead; nothing was submitted"
+            )
+        most = int(self.max_cost_usd / cost)
+        if most < 1:
+            raise BdaInputError(
+                f"max_cost_usd: {self.max_cost_usd:g} pays for no document; one is estimated to cost {cost:.4f}"
+            )
+        limit = most if draft.max_documents is None else min(most, draft.max_documents)
+        return replace(draft, cost_per_document=cost, max_documents=limit)
 
     def _documents(
         self, layout: BatchLayout, draft: Run, incremental: prepare.Incremental | None
@@ -476,7 +525,12 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         plan, run = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)[-1]
         if plan is None:
             raise BdaBatchError(f"{layout.plan} is gone: the batch's files were deleted while it ran")
-        summary = finish_batch(self._s3_hook, layout.batch_s3_uri, put=self._tagging)
+        summary = finish_batch(
+            self._s3_hook,
+            layout.batch_s3_uri,
+            cost_per_job_usd=run.cost_per_document,
+            put=self._tagging,
+        )
         if (incremental := self._incremental(run, run.project_state)) is not None:
             told = closing.tell_index(s3, layout, plan, run, incremental)
             self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
@@ -514,9 +568,11 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         total = rejected = 0
         if incremental is not None:
             incremental.until = time.time()  # claimed to be asked about, not to be kept
-        for document in self._documents(layout, draft, incremental):
+        census = Census()
+        for document in census.watch(self._documents(layout, draft, incremental)):
             total += 1
             rejected += document.rejection is not None
+        estimate = self._estimate(census, draft)
         skipped = incremental.processed + incremental.leased if incremental else 0
         return {
             "batch_id": layout.batch_id,
@@ -526,6 +582,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             "skipped": skipped,
             "remaining": total - rejected,
             "jobs_submitted": 0,
+            "estimated_cost_usd": estimate["cost_usd"]["expected"],
+            "estimate": estimate,
         }
 
     @property

@@ -78,7 +78,7 @@ def test_what_cannot_be_counted_is_unknown(body):
 
 
 def test_counting_ends_on_any_bytes():
-    draw = random.Random(7)  # noqa: S311 - no secret
+    draw = random.Random(7)
     words = [b"<<", b">>", b"/Type /Pages", b"/Type /ObjStm", b"stream\n", b"/Count 3", b"\x00"]
     for _ in range(300):
         count_pages(b"%PDF-" + b" ".join(draw.choices(words, k=60)))
@@ -125,7 +125,7 @@ def test_a_batch_that_is_read_whole_is_estimated_without_a_range(aws, stored):
 
 
 def test_a_sample_gives_a_range_that_holds_the_truth(aws, stored):
-    draw = random.Random(11)  # noqa: S311 - no secret
+    draw = random.Random(11)
     pages = [draw.randint(1, 12) for _ in range(120)]
     documents = stored({f"{number}.pdf": packed_pdf(count) for number, count in enumerate(pages)})
     told = census(*documents, sample=40).estimate(aws.client("s3"), custom=False)

@@ -305,3 +305,25 @@ def test_a_trigger_that_failed_says_that_a_retry_goes_on(public_blueprint):
     op = factory(public_blueprint, source=["s3://documents/in/1.pdf"])()
     with pytest.raises(BdaBatchError, match="a retry goes on where the ledger ends"):
         op.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+
+
+def test_money_is_a_limit_and_a_template_renders_in_the_task_own_source(aws, documents, public_blueprint):
+    documents(5)
+    source = S3Prefix("s3://documents/{{ folder }}/")
+    make = factory(public_blueprint, source=source, max_cost_usd=0.1)
+    op = make()
+    op.render_template_fields({"folder": "in"})
+    assert (op.source.uri, source.uri) == ("s3://documents/in/", "s3://documents/{{ folder }}/")
+    result = live(
+        factory(public_blueprint, source="s3://documents/in/", max_cost_usd=0.1, tolerated_rejections=1)
+    )
+    assert (result["succeeded"], result["remaining"], result["estimated_cost_usd"]) == (2, 3, 0.08)
+    with pytest.raises(BdaInputError, match="max_cost_usd: 0.01 pays for no document"):
+        live(
+            factory(
+                public_blueprint,
+                source="s3://documents/in/",
+                max_cost_usd=0.01,
+                output_s3_uri="s3://documents/o",
+            )
+        )

@@ -44,7 +44,7 @@ def ended(aws, a_batch, blueprint):
             "b", "failed", error_type="ServiceError", error_message="try\nagain", extra={"customer": 7}
         ),
     )
-    finish_batch(BdaBaseHook(), a_batch.uri, estimated_cost_usd=0.04)
+    finish_batch(BdaBaseHook(), a_batch.uri, cost_per_job_usd=0.04)
     return a_batch
 
 

@@ -73,7 +73,7 @@ def test_a_batch_of_jobs_that_ran_ends_as_three_files(aws, a_batch, blueprint, f
     a_batch.part(0, both, one)
     a_batch.part(1, bad, refused, known)
 
-    summary = finished(estimated_cost_usd=0.08)
+    summary = finished(cost_per_job_usd=0.04)
 
     assert json.loads(stored(a_batch.layout.summary)) == summary
     assert {
@@ -95,7 +95,7 @@ def test_a_batch_of_jobs_that_ran_ends_as_three_files(aws, a_batch, blueprint, f
     assert summary["custom_output_status"] == {"MATCH": 2}
     assert summary["seconds"]["running"] == {"count": 3, "median": 10.0, "p95": 10.0, "max": 10.0}
     assert summary["seconds"]["queued"] == {"count": 3, "median": 2.0, "p95": 2.0, "max": 2.0}
-    assert summary["estimated_cost_usd"] == 0.08
+    assert summary["estimated_cost_usd"] == 0.12
     assert summary["pages"] == {"count": 2, "documents": 2}
     assert summary["bodies"] == {
         "succeeded": 2, "read": 2, "unreadable": 0, "unreadable_why": None, "sampled": False, "view": "auto",

@@ -55,9 +55,9 @@ def kill_worker_of(task: dict[str, Any], *, with_supervisor: bool) -> None:
 def test_every_document_is_bought_once_whatever_is_killed(
     jobs: Any, airflow: RealAirflow, pace: Emulator, until: Callable[..., None], say: Callable[[str], None]
 ):
-    seed = random.randrange(1_000_000)  # noqa: S311 - to be repeated, not to be secret
+    seed = random.randrange(1_000_000)
     say(f"seed {seed}")
-    chance = random.Random(seed)  # noqa: S311 - as above
+    chance = random.Random(seed)
     victims = chance.sample(range(DOCUMENTS), WORKERS_KILLED)
     # Some jobs end before each death of the triggerer, and some after the last.
     pace.settings.duration = lambda job: (
