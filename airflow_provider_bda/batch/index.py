@@ -76,7 +76,7 @@ def index_key(input_s3_uri: str, etag: str | None, request: Mapping[str, Any]) -
 class ProcessedIndex:
     """The index at one prefix. Any number of batches on any number of machines may use it at once.
 
-    An owner is a batch: its retry claims again and goes on. What it calls for may be called again after any crash.
+    An owner is a batch, and does one thing at a time: its retry claims again and goes on. What it calls for may be called again after any crash.
     Times are the callers' clocks, so a lease should live much longer than clocks differ.
 
     :param s3: a boto3 S3 client with s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject at the prefix. Of
