@@ -7,18 +7,21 @@ What is a table in the code must not be typed again by hand. A test compares the
 from __future__ import annotations
 
 import inspect
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "outcomes.md"
+KINDS_PAGE = ROOT / "docs" / "kinds.md"
 
 if str(ROOT) not in sys.path:  # run as a script, the repository's root is not on the path
     sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_bda.jobs.kind import JobKind
 
@@ -61,8 +64,119 @@ an Airflow without the store, at a service that forgets.
 """
 
 
+KINDS = """\
+<!-- Written by docs/generate.py from the catalogue, the operators and the sensors. Do not edit. -->
+# The kinds of jobs
+
+Everything that is submitted and waited for. Each kind is one literal in `airflow_provider_bda/jobs/catalog.py`; what
+becomes of a task at each status, and what a retry will do, is in [outcomes.md](outcomes.md).
+
+The **handle** is what names one job: a sensor takes its fields by these names, or the dict that an operator returned, and
+`JobTrigger` takes it as a dict. Each operator returns `kind`, `handle`, `status` and `partial`, and what is listed here
+besides; some add more, as their docstrings say. The interval between two status calls is what `poll_interval`
+(operators) and `poke_interval` (sensors) change.
+"""
+
+
+def render_kinds() -> str:
+    """Answer the page of kinds."""
+    from airflow_provider_bda.jobs import JOB_KINDS  # noqa: PLC0415 - the path is set above
+
+    classes = _classes_by_kind()
+    head = ("Kind", "Starts it", "Operator", "Sensor")
+    rows = [
+        (
+            f"[`{kind.name}`](#{kind.name})",
+            _code(kind.start, *kind.also_started_by),
+            _code(*(member.__name__ for member in classes[kind.name]["operators"].values())),
+            _code(*(member.__name__ for member in classes[kind.name]["sensors"].values())) or "-",
+        )
+        for kind in JOB_KINDS.values()
+    ]
+    parts = [KINDS, table(head, rows)]
+    for kind in JOB_KINDS.values():
+        parts += [f"## {kind.name}\n", f"{kind.title[0].upper()}{kind.title[1:]}.\n"]
+        parts += [table(("", ""), _facts(kind, classes[kind.name]))]
+    return "\n".join(parts)
+
+
+def _classes_by_kind() -> dict[str, dict[str, dict[str, Any]]]:
+    """Find the public operators and sensors of each kind, by the name to import them by."""
+    from airflow_provider_bda.get_provider_info import get_provider_info  # noqa: PLC0415 - as above
+    from airflow_provider_bda.jobs import JOB_KINDS  # noqa: PLC0415 - as above
+
+    found: dict[str, dict[str, dict[str, Any]]] = {
+        name: {"operators": {}, "sensors": {}} for name in JOB_KINDS
+    }
+    for part in ("operators", "sensors"):
+        modules = [name for group in get_provider_info()[part] for name in group["python-modules"]]
+        for module in map(import_module, modules):
+            for name in sorted(module.__all__):
+                member = getattr(module, name)
+                if hasattr(member, "job"):
+                    found[member.job.name][part][f"{module.__name__}.{name}"] = member
+    return found
+
+
+def _facts(kind: JobKind, classes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for title, members in (("Operator", classes["operators"]), ("Sensor", classes["sensors"])):
+        if members:
+            yield title, _code(*members)
+    names = [member.__name__ for members in classes.values() for member in members.values()]
+    yield "Examples", ", ".join(_examples(names))
+    yield "Client", _code(kind.service)
+    yield "Started by", _code(kind.start, *kind.also_started_by)
+    yield "Status by", f"{_code(kind.describe)}, at {_code('.'.join(kind.status_at))}"
+    if kind.list_operation:
+        yield "Many at once by", _code(kind.list_operation)
+    stop = (
+        _code(kind.stop_operation) if kind.stop_operation else "nothing: it goes on, whatever the task does"
+    )
+    yield "Stopped by", stop
+    yield "Client token", _token(kind, classes["operators"].values())
+    yield "Handle", _code(*kind.handle)
+    yield from _states(kind, classes["operators"].values())
+    yield "Returned besides", _code(*(name for name, _ in kind.result))
+    yield "Status calls", f"every {kind.poll_interval:g} s by default"
+
+
+def _examples(names: Sequence[str]) -> Iterator[str]:
+    for path in sorted((ROOT / "example_dags").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if any(re.search(rf"\b{name}\b", text.partition("with DAG")[0]) for name in names):
+            yield f"[{path.stem}](../example_dags/{path.name})"
+
+
+def _token(kind: JobKind, operators: Iterable[Any]) -> str:
+    if kind.token is None:
+        return "none: where the answer of a start is lost, a retry starts it again"
+    without = [operator.job.start for operator in operators if operator.job.token is None]
+    return _code(kind.token) + (f"; {_code(*without)} takes none" if without else "")
+
+
+def _states(kind: JobKind, operators: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    titles = ("Goes on", "Succeeded", "Partial", "Rejected", "Broken")
+    for title, statuses in zip(titles, kind.status_sets(), strict=True):
+        if statuses:
+            yield title, _code(*sorted(statuses))
+    if kind.gone_is_success:
+        yield "Succeeded", "when the service no longer finds it"
+    if kind.flaws_at:
+        counted = _code(*(".".join(path) for path in kind.flaws_at))
+        yield (
+            "Partial",
+            f"a success in whose answer {counted} is a number above 0 or a list that is not empty",
+        )
+    elif any(operator.job.flaws_at for operator in operators):
+        yield "Partial", "with `fail_on_partial`: a success whose result file holds items that failed"
+
+
+def _code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def render() -> str:
-    """Answer the page."""
+    """Answer the page of outcomes."""
     from airflow_provider_bda.jobs import JOB_KINDS  # noqa: PLC0415 - the path is set above
 
     parts = [INTRO, ENDS]
@@ -144,5 +258,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
+#: Each page with what writes it.
+PAGES = {PAGE: render, KINDS_PAGE: render_kinds}
+
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    for page, write in PAGES.items():
+        page.write_text(write(), encoding="utf-8")

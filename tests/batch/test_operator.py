@@ -318,7 +318,7 @@ def test_money_is_a_limit_and_a_template_renders_in_the_task_own_source(aws, doc
         factory(public_blueprint, source="s3://documents/in/", max_cost_usd=0.1, tolerated_rejections=1)
     )
     assert (result["succeeded"], result["remaining"], result["estimated_cost_usd"]) == (2, 3, 0.08)
-    with pytest.raises(BdaInputError, match="max_cost_usd: 0.01 pays for no document"):
+    with pytest.raises(BdaInputError, match=r"max_cost_usd: 0\.01 pays for no document"):
         live(
             factory(
                 public_blueprint,

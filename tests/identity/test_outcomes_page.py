@@ -1,14 +1,17 @@
-"""The page of outcomes says what the code does."""
+"""The generated pages say what the code does."""
 
 from __future__ import annotations
 
-from docs.generate import PAGE, render
+import pytest
+
+from docs.generate import PAGES
 from tests.identity import test_jobs_bought
 from tests.identity.scenarios import SCENARIOS
 
 
-def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == render(), "run: python docs/generate.py"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_is_up_to_date(page):
+    assert page.read_text(encoding="utf-8") == PAGES[page](), "run: python docs/generate.py"
 
 
 def test_every_line_of_the_table_is_tried_and_stands_once():
