@@ -240,6 +240,13 @@ def test_actions_are_operations_of_a_service_with_that_prefix(kind):
             assert operation in model.operation_names
 
 
+def test_bedrock_clients_share_a_prefix_and_others_have_their_own():
+    from airflow_provider_bda.iam.policy import action
+
+    assert action("bedrock-agent", "StartIngestionJob") == "bedrock:StartIngestionJob"
+    assert action("textract", "StartDocumentAnalysis") == "textract:StartDocumentAnalysis"
+
+
 def test_the_page_is_what_the_code_writes():
     assert PAGE.read_text() == markdown(), (
         "write it anew: python -m airflow_provider_bda.iam --markdown > docs/iam.md"

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from airflow_provider_bda.iam.scope import Scope
     from airflow_provider_bda.jobs.kind import JobKind
 
-#: Bedrock's clients share one prefix of actions.
-_PREFIX = {"lookoutequipment": "lookoutequipment"}
-
 
 class Who(StrEnum):
     """Which process of Airflow calls AWS."""
@@ -49,8 +46,8 @@ class Need:
 
 
 def action(service: str, operation: str) -> str:
-    """Answer the IAM action of an operation of a Bedrock or Lookout client."""
-    return f"{_PREFIX.get(service, 'bedrock')}:{operation}"
+    """Answer the IAM action of an operation; Bedrock's clients share one prefix of actions."""
+    return f"{'bedrock' if service.startswith('bedrock') else service}:{operation}"
 
 
 def _who(*who: Who) -> frozenset[Who]:
