@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format docs bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -48,6 +48,11 @@ lint: $(NEWEST) ## Check style, format, types and the import contract
 format: $(NEWEST) ## Format the code and apply what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(NEWEST) ## Write the pages of docs/ that are made of code
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m airflow_provider_bda.emulator.served > docs/emulator-operations.md
+	$(BIN)/python -m airflow_provider_bda.iam --markdown > docs/iam.md
 
 bench: $(NEWEST) ## Measure waiting against the Amazon provider's way
 	@$(BIN)/python -m benchmarks $(ARGS)

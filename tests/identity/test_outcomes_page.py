@@ -11,7 +11,7 @@ from tests.identity.scenarios import SCENARIOS
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_is_up_to_date(page):
-    assert page.read_text(encoding="utf-8") == PAGES[page](), "run: python docs/generate.py"
+    assert page.read_text(encoding="utf-8") == PAGES[page](), "run: make docs"
 
 
 def test_every_line_of_the_table_is_tried_and_stands_once():
