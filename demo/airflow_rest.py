@@ -39,7 +39,7 @@ class AirflowRest:
     def __init__(self, url: str, *, user: str | None = None) -> None:
         self._user = user
         # A proxy of the environment is not for this machine.
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=30.0)
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=120.0)
 
     def close(self) -> None:
         """Close the connections."""
