@@ -87,6 +87,14 @@ class Owners:
         record = self._change(holder.owner, buried)
         return record is None or record.token != holder.token
 
+    def is_over(self, holder: Holder, now: float) -> bool:
+        """Say whether a holder's leases have expired or are dead, and leave them as they are."""
+        stored = self._store.get(f"owners/{holder.owner}.json")
+        if stored is None:
+            return True
+        record = OwnerRecord(**json.loads(stored.body))
+        return record.token != holder.token or record.until <= now
+
     def _was_taken_over(self, owner: str, record: OwnerRecord) -> bool:
         return record.taken_over or self._first_tokens.get(owner, record.token) != record.token
 

@@ -10,7 +10,7 @@ from airflow_provider_bda.batch._files import copy_of
 from airflow_provider_bda.batch.document import Document
 from airflow_provider_bda.batch.plan import Policy
 from airflow_provider_bda.batch.policy import Tally, failure
-from airflow_provider_bda.batch.prepare import succeeded_in
+from airflow_provider_bda.batch.prepare import statuses_in
 from airflow_provider_bda.batch.reason import closing_lines, commonest_of
 from airflow_provider_bda.exceptions import BdaBatchError
 
@@ -25,25 +25,30 @@ if TYPE_CHECKING:
 GOOD = frozenset({"done", "portion"})
 
 
-def tell_index(s3: Any, layout: BatchLayout, plan: Plan, run: Run, incremental: Incremental) -> int:
-    """Tell the index which documents are processed, and let go of the rest; answer how many it was told.
+def tell_index(
+    s3: Any, layout: BatchLayout, plan: Plan, run: Run, incremental: Incremental, ended: str
+) -> int:
+    """Tell the index which documents are processed, and let go of those that are free; answer how many it was told.
+
+    :param ended: the state in which the engine ended.
 
     :raises BdaError: S3 refuses; a retry tells it again.
     """
     told = 0
     for number in range(plan.segments):
-        succeeded = succeeded_in(s3, layout, number)
-        processed: list[bytes] = []
-        others: list[bytes] = []
+        statuses = statuses_in(s3, layout, number)
+        keys: dict[str | None, list[bytes]] = {"succeeded": [], "failed": [], "rejected": [], None: []}
         with copy_of(s3, layout.manifest(number)) as (manifest, _):
             for line in manifest:
                 document = Document.from_json(json.loads(line))
                 if document.rejection is None:
-                    key = incremental.key(run, document)
-                    (processed if document.document_id in succeeded else others).append(key)
-        incremental.index.commit(processed, owner=layout.batch_id)
-        incremental.index.release(others, owner=layout.batch_id)
-        told += len(processed)
+                    status = statuses.get(document.document_id)
+                    keys.setdefault(status, []).append(incremental.key(run, document))
+        incremental.index.commit(keys["succeeded"], owner=layout.batch_id)
+        # A job of one that failed may still run; of one without a row nothing is known where the engine broke.
+        free = keys["rejected"] + (keys[None] if ended in GOOD else [])
+        incremental.index.release(free, owner=layout.batch_id)
+        told += len(keys["succeeded"])
     return told
 
 

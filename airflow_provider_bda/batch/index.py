@@ -21,7 +21,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.batch import _index_committed as committed
@@ -180,6 +180,36 @@ class ProcessedIndex:
                 return [verdicts[key] for key in keys]
             overtaken += 1
             self._store.let_pass(overtaken)
+
+    def look(self, keys: Sequence[bytes], *, now: float) -> list[Verdict]:
+        """Answer what a claim would, for an owner of no leases, and lease nothing: by the time of a claim it may differ.
+
+        :param now: epoch seconds.
+        :return: a verdict per key, in their order.
+        """
+        wanted = self._by_shard(keys)
+        reading = committed.Reading(self._store, self.shards)
+        over = cache(partial(self._owners.is_over, now=now))
+        leases = self._store.find("leases/")
+        reading.refresh()
+
+        def shard_verdicts(shard: int) -> dict[bytes, Verdict]:
+            name, processed = _leases_of(shard), reading.shard(shard)
+            stored = self._store.read(name, leases[name]) if name in leases else None
+            holders = ShardLeases.from_bytes(stored.body).holders if stored is not None else {}
+            return {
+                key: Verdict.PROCESSED
+                if key in processed
+                else Verdict.LEASED
+                if key in holders and not over(holders[key])
+                else Verdict.NEW
+                for key in wanted[shard]
+            }
+
+        verdicts: dict[bytes, Verdict] = {}
+        for answer in self._store.each(shard_verdicts, sorted(wanted)):
+            verdicts.update(answer)
+        return [verdicts[key] for key in keys]
 
     def extend(self, *, owner: str, until: float) -> bool:
         """Let all leases of an owner live until then at least: two S3 calls, however many they are.

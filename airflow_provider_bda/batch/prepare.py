@@ -44,12 +44,12 @@ class Incremental:
     """Which documents other batches have processed already.
 
     :param index: the index.
-    :param until: epoch seconds until which the documents claimed are this batch's.
+    :param until: epoch seconds until which the documents claimed are this batch's; None only looks.
     :param versions: what of the project decides what is extracted, beside the request.
     """
 
     index: ProcessedIndex
-    until: float
+    until: float | None
     versions: Mapping[str, Any]
     processed: int = 0
     leased: int = 0
@@ -72,7 +72,10 @@ class Incremental:
 
     def _claimed(self, documents: list[Document], run: Run, owner: str) -> Iterator[Document]:
         keys = [self.key(run, document) for document in documents if document.rejection is None]
-        verdicts = iter(self.index.claim(keys, owner=owner, until=self.until, now=time.time()))
+        if self.until is None:
+            verdicts = iter(self.index.look(keys, now=time.time()))
+        else:
+            verdicts = iter(self.index.claim(keys, owner=owner, until=self.until, now=time.time()))
         for document in documents:
             verdict = Verdict.NEW if document.rejection is not None else next(verdicts)
             if verdict is Verdict.NEW:
@@ -165,11 +168,11 @@ def claim_again(
     """
     before = incremental.processed + incremental.leased
     for number in range(plan.segments):
-        done = succeeded_in(s3, layout, number)
+        statuses = statuses_in(s3, layout, number)
         with copy_of(s3, layout.manifest(number)) as (manifest, _):
             documents = [Document.from_json(json.loads(line)) for line in manifest]
         places = {document.document_id: place for place, document in enumerate(documents)}
-        left = [document for document in documents if document.document_id not in done]
+        left = [document for document in documents if statuses.get(document.document_id) != "succeeded"]
         new = {document.document_id for document in incremental.new_ones(left, run, layout.batch_id)}
         skips = [
             {"k": "skip", "i": places[document.document_id], "r": run.number, "words": OTHERS}
@@ -182,14 +185,14 @@ def claim_again(
     return incremental.processed + incremental.leased - before
 
 
-def succeeded_in(s3: Any, layout: BatchLayout, number: int) -> set[str]:
-    """Answer the ids of a segment's documents that have succeeded."""
+def statuses_in(s3: Any, layout: BatchLayout, number: int) -> dict[str, str]:
+    """Answer the status of each document of a segment that has a row, by its id."""
     try:
         with copy_of(s3, layout.part(number)) as (part, _):
             rows = (json.loads(line) for line in part)
-            return {row["document_id"] for row in rows if row["status"] == "succeeded"}
+            return {row["document_id"]: row["status"] for row in rows}
     except FileNotFoundError:
-        return set()  # nothing of it was begun
+        return {}  # nothing of it was begun
 
 
 def read_runs(s3: Any, layout: BatchLayout) -> list[Run]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._checks import duration
@@ -94,6 +95,11 @@ class BdaJobOperator(BdaAwsOperator):
         self.wait_timeout = duration("wait_timeout", wait_timeout)
         self.end_from_trigger = end_from_trigger
         self._handle: dict[str, str] | None = None
+
+    @cached_property
+    def hook(self) -> Any:
+        """The hook of the kind's service; the plain one serves a kind that has none of its own."""
+        return self.hook_class.for_target(self.target, client_type=self.job.service)
 
     def request(self, context: Any) -> dict[str, Any]:
         """Build the request of the kind's start operation, without its token.

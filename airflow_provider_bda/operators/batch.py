@@ -473,7 +473,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         ended: bool,
     ) -> None:
         # A batch that has ended has given back what it did not do.
-        if not ended and incremental.index.extend(owner=layout.batch_id, until=incremental.until):
+        until = run.deadline + LEASE_MARGIN
+        if not ended and incremental.index.extend(owner=layout.batch_id, until=until):
             return
         others = prepare.claim_again(self._s3, layout, plan, run, incremental, self._tagging)
         if others:
@@ -532,7 +533,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             put=self._tagging,
         )
         if (incremental := self._incremental(run, run.project_state)) is not None:
-            told = closing.tell_index(s3, layout, plan, run, incremental)
+            told = closing.tell_index(s3, layout, plan, run, incremental, ended["state"])
             self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
         if self.on_project_change != "ignore":
             changed = change(run.project_state, self._project_state(run.request))
@@ -567,7 +568,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         """Say what there is to do, and leave nothing behind."""
         total = rejected = 0
         if incremental is not None:
-            incremental.until = time.time()  # claimed to be asked about, not to be kept
+            incremental.until = None
         census = Census()
         for document in census.watch(self._documents(layout, draft, incremental)):
             total += 1

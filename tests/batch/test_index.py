@@ -605,3 +605,12 @@ def test_the_fake_answers_as_the_emulator(s3):
         ]
 
     assert answers(FakeS3()) == answers(s3)
+
+
+def test_a_look_answers_as_a_claim_would_and_leases_nothing(index):
+    a, b, c = KEYS[:3]
+    index.claim([a], owner="one", until=1000.0, now=0.0)
+    index.commit([b], owner="one")
+    assert index.look([c, b, a], now=10.0) == [Verdict.NEW, Verdict.PROCESSED, Verdict.LEASED]
+    assert index.look([a], now=2000.0) == [Verdict.NEW]
+    assert index.claim([c], owner="two", until=1000.0, now=10.0) == [Verdict.NEW]
