@@ -8,6 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+#: How a triggerer runs: each trigger in a loop of its own, unless a fixture says otherwise.
+RUN = asyncio.run
+
 
 @dataclass
 class FakeTaskInstance:
@@ -94,7 +97,7 @@ def stored(trigger):
 
 
 def in_triggerer(trigger, limit=30.0):
-    """Run a stored trigger to its first event, in a loop of its own."""
+    """Run a stored trigger to its first event."""
 
     async def first():
         async with asyncio.timeout(limit), aclosing(trigger.run()) as events:
@@ -102,7 +105,7 @@ def in_triggerer(trigger, limit=30.0):
                 return event
         raise AssertionError("the trigger ended without an event")
 
-    return asyncio.run(first())
+    return RUN(first())
 
 
 def live_through(make, context, limit=30.0):

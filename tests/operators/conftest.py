@@ -1,17 +1,34 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 
+import botocore.loaders
 import pytest
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from airflow_provider_bda.emulator import Emulator, Settings
+from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.waiting import poller
+
+#: The service models, read once: each session that a hook builds would read them anew, 0.1 s each.
+MODELS = botocore.loaders.create_loader()
 
 
 @pytest.fixture(scope="session")
 def running_emulator():
     with Emulator() as aws:
         yield aws
+
+
+def make_clients_quick(monkeypatch):
+    """Build hooks' clients in a tenth of the time: a test lives through dozens of workers, each with its own.
+
+    They share the service models, and Airflow does not search the whole stack for its user agent's sake.
+    """
+    monkeypatch.setattr("botocore.session.create_loader", lambda *_: MODELS)
+    monkeypatch.setattr(AwsBaseHook, "_get_caller", lambda *_: "Unknown")
 
 
 @pytest.fixture
@@ -22,6 +39,7 @@ def aws(running_emulator, monkeypatch):
     so a job counts as just bought for a moment only.
     """
     monkeypatch.setattr("airflow_provider_bda.operators._identity.JUST_NOW", 0.01)
+    make_clients_quick(monkeypatch)
     aws = running_emulator
     aws.reset()
     for item in dataclasses.fields(Settings):
@@ -33,6 +51,39 @@ def aws(running_emulator, monkeypatch):
     s3.create_bucket(Bucket="documents")
     s3.put_object(Bucket="documents", Key="in/invoice.txt", Body=b"Invoice number: 7\n")
     return aws
+
+
+@pytest.fixture
+def shared_clients(aws, monkeypatch):
+    """Let all hooks of a test share their clients: it does not ask how a worker builds one, only what it does."""
+    built = {}
+    of_hook, of_service = BdaBaseHook.get_client_type, BdaBaseHook.client_of
+
+    def get_client_type(hook, *args, **kwargs):
+        if hook.client_type not in built:
+            built[hook.client_type] = of_hook(hook, *args, **kwargs)
+        return built[hook.client_type]
+
+    def client_of(hook, service):
+        if service not in built:
+            built[service] = of_service(hook, service)
+        return built[service]
+
+    monkeypatch.setattr(BdaBaseHook, "get_client_type", get_client_type)
+    monkeypatch.setattr(BdaBaseHook, "client_of", client_of)
+
+
+@pytest.fixture(scope="session")
+def triggerer_loop():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def one_triggerer(triggerer_loop, monkeypatch):
+    """Let all triggers run in one loop, as in a triggerer: they share its client. Its pace is forgotten."""
+    poller._POLLERS.clear()
+    monkeypatch.setattr("tests.fakes.RUN", triggerer_loop.run)
 
 
 @pytest.fixture
