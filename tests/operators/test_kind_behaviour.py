@@ -26,7 +26,7 @@ from airflow_provider_bda.operators.project import BdaCreateProjectOperator, Bda
 from airflow_provider_bda.sensors.async_invoke_list import BedrockAsyncInvokeListSensor
 from airflow_provider_bda.sensors.job import BdaLibraryIngestionSensor, BedrockAsyncInvokeSensor
 from tests.fakes import FakeRun, FakeTaskInstance, live_through
-from tests.operators.kinds import EMBEDDINGS, KINDS, SCHEMA, VOCABULARY, arrange
+from tests.samples import EMBEDDINGS, SAMPLES, SCHEMA, VOCABULARY, arrange
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def context():
 
 
 def execute(kind, **kwargs):
-    return KINDS[kind].make(**kwargs).execute(context())
+    return SAMPLES[kind].operator(**kwargs).execute(context())
 
 
 def test_entities_that_failed_are_in_result_message_and_xcom(aws):
@@ -57,7 +57,7 @@ def test_entities_that_failed_are_in_result_message_and_xcom(aws):
         ("bad", "ValidationException")
     ]
     ti = FakeTaskInstance()
-    task = KINDS["library_ingestion"].make(fail_on_partial=True, **arguments)
+    task = SAMPLES["library_ingestion"].operator(fail_on_partial=True, **arguments)
     with pytest.raises(
         BdaJobPartial, match=r"1 of 2 failed: bad: ValidationException: .*result\.json"
     ) as failed:
@@ -90,8 +90,8 @@ def test_ingestion_jobs_of_one_library_take_turns(aws, monkeypatch, deferrable):
             times=2,
         )
     )
-    row = KINDS["library_ingestion"]
-    make = lambda: row.make(deferrable=deferrable, wait_timeout=30)  # noqa: E731 - as each worker builds it
+    row = SAMPLES["library_ingestion"]
+    make = lambda: row.operator(deferrable=deferrable, wait_timeout=30)  # noqa: E731 - as each worker builds it
     assert live_through(make, context())["status"] == "COMPLETED"
     assert len(aws.calls("InvokeDataAutomationLibraryIngestionJob")) == 3
 
@@ -113,7 +113,9 @@ def test_documents_that_failed_are_counted_and_can_fail_the_task(aws):
 
 def test_on_kill_stops_a_knowledge_base_job_and_the_next_try_starts_another(aws):
     aws.settings.duration = 1000.0
-    run = FakeRun(lambda **more: KINDS["knowledge_base_ingestion"].make(deferrable=True, **more), retries=1)
+    run = FakeRun(
+        lambda **more: SAMPLES["knowledge_base_ingestion"].operator(deferrable=True, **more), retries=1
+    )
     task, run_context = run.next_try()
     with pytest.raises(TaskDeferred):
         task.execute(run_context)
@@ -128,7 +130,9 @@ def test_on_kill_stops_a_knowledge_base_job_and_the_next_try_starts_another(aws)
 
 def test_a_cleared_knowledge_base_task_stops_the_job_it_supersedes(aws):
     aws.settings.duration = 1000.0
-    run = FakeRun(lambda **more: KINDS["knowledge_base_ingestion"].make(wait_for_completion=False, **more))
+    run = FakeRun(
+        lambda **more: SAMPLES["knowledge_base_ingestion"].operator(wait_for_completion=False, **more)
+    )
     task, run_context = run.next_try()
     first = task.execute(run_context)
     run.clear()
@@ -173,8 +177,8 @@ def embed(**kwargs):
 def test_a_completed_invoke_with_failed_segments_fails_if_it_is_told_to(aws, deferrable):
     aws.settings.failed_segments = {"*": 1}
     assert execute("async_invoke", **embed())["partial"] is False
-    row = KINDS["async_invoke"]
-    make = lambda: row.make(deferrable=deferrable, fail_on_partial=True, **embed())  # noqa: E731
+    row = SAMPLES["async_invoke"]
+    make = lambda: row.operator(deferrable=deferrable, fail_on_partial=True, **embed())  # noqa: E731
     with pytest.raises(BdaJobPartial, match=r"1 of 1 failed: .*segmented-embedding-result\.json") as failed:
         live_through(make, context())
     sensor = BedrockAsyncInvokeSensor(
@@ -192,7 +196,7 @@ def test_segments_that_cannot_be_read_are_no_success(aws):
 
 def test_a_retry_finds_its_lost_invoke_in_the_list_when_the_token_is_forgotten(aws):
     aws.settings.token_memory = 0.0
-    run = FakeRun(KINDS["async_invoke"].make, retries=1, store=False)
+    run = FakeRun(SAMPLES["async_invoke"].operator, retries=1, store=False)
     aws.fault(Fault(operation="StartAsyncInvoke", lose_answer=True, times=1))
     for expected in (BdaJobLost, None):
         task, run_context = run.next_try()

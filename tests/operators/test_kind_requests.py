@@ -30,7 +30,7 @@ from airflow_provider_bda.operators.project import (
     BdaUpdateProjectOperator,
 )
 from tests.fakes import FakeTaskInstance
-from tests.operators.kinds import ROLE, SCHEMA, VOCABULARY, arrange
+from tests.samples import ROLE, SCHEMA, VOCABULARY, arrange
 
 TOKEN = "sentinel-token-" + "0" * 20
 KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"

@@ -8,23 +8,23 @@ from airflow_provider_bda import exceptions
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import BdaJobLost
 from tests.fakes import FakeRun, live_through
-from tests.operators.kinds import DELETION, KINDS, arrange
+from tests.samples import SAMPLES, arrange
 
-ALL = pytest.mark.parametrize("row", KINDS.values(), ids=KINDS)
+WAITED = {name: sample for name, sample in SAMPLES.items() if sample.waits is not None}
+ALL = pytest.mark.parametrize("row", WAITED.values(), ids=WAITED)
 MODES = pytest.mark.parametrize("deferrable", [False, True], ids=["on the worker", "deferred"])
-#: The service takes no token for these: each start is another.
-NO_TOKEN = {"blueprint_optimization", "project_update"}
+DELETION = SAMPLES["library_deletion"]
 
 
 @pytest.fixture(autouse=True)
 def _arranged(aws):
-    aws.settings.durations = {}
     arrange(aws)
+    aws.settings.durations = {}
 
 
 def live(row, deferrable=False, run=None, **kwargs):  # noqa: FBT002 - a mode
     """Live through one try."""
-    run = run or FakeRun(lambda **more: row.make(deferrable=deferrable, **{**kwargs, **more}), retries=2)
+    run = run or FakeRun(lambda **more: row.operator(deferrable=deferrable, **{**kwargs, **more}), retries=2)
     first, context = run.next_try()
     made = iter([first])
     return live_through(lambda: next(made, None) or run.make(retries=run.retries), context)
@@ -44,27 +44,25 @@ def test_success_returns_the_kinds_facts(row, deferrable):
 @ALL
 @MODES
 def test_failure_is_the_kinds_error_with_the_services_words(aws, row, deferrable):
-    row.fail(aws)
-    with pytest.raises(getattr(exceptions, row.error)) as failed:
+    row.ends_as(aws, row.failed)
+    with pytest.raises(exceptions.BdaJobBroken) as failed:
         live(row, deferrable)
     assert (failed.value.kind, failed.value.status) == (row.kind.name, row.failed)
     assert set(failed.value.handle) == set(row.kind.handle)
 
 
 @ALL
-def test_a_lost_answer_is_found_again_by_the_next_try(aws, row, request):
-    if request.node.callspec.id in NO_TOKEN:
+def test_a_lost_answer_is_found_again_by_the_next_try(aws, row):
+    if row.kind.token is None:
         pytest.skip("its service takes no token")
     aws.settings.duration = 1000.0
-    run = FakeRun(lambda **more: row.make(wait_for_completion=False, **more), retries=2)
+    run = FakeRun(lambda **more: row.operator(wait_for_completion=False, **more), retries=2)
     aws.fault(Fault(operation=row.kind.start, lose_answer=True))
     with pytest.raises(BdaJobLost, match="may or may not have been submitted"):
         live(row, run=run)
     aws.clear_faults()
     live(row, run=run)
-    assert len([job for job in aws.jobs() if job.kind.name == row.kind.name]) == 1 + (
-        row.kind.name == "project"
-    )
+    assert len(row.jobs(aws)) == 1
 
 
 @ALL
@@ -80,23 +78,19 @@ def test_wait_for_completion_false_returns_at_submit(aws, row):
 def test_the_sensor_takes_what_the_operator_returned(aws, row, deferrable):
     aws.settings.duration = 0.3
     started = live(row, wait_for_completion=False)
-    sensor = {"task_id": "wait", "poke_interval": 0.02, "timeout": 30.0, "deferrable": deferrable}
-    run = FakeRun(lambda **_: row.sensor(**{row.named_by: started}, **sensor))
+    sensor = {"poke_interval": 0.02, "timeout": 30.0, "deferrable": deferrable}
+    run = FakeRun(lambda **_: row.sensor(started, **sensor))
     result = live(row, deferrable, run)
     assert (result["handle"], result["status"]) == (started["handle"], next(iter(row.kind.succeeded)))
 
 
 @ALL
 def test_the_sensor_fails_as_the_operator_does(aws, row):
-    row.fail(aws)
+    row.ends_as(aws, row.failed)
     aws.settings.duration = 0.3
     started = live(row, wait_for_completion=False)
-    run = FakeRun(
-        lambda **_: row.sensor(
-            **{row.named_by: started}, task_id="wait", poke_interval=0.02, timeout=30.0, deferrable=False
-        )
-    )
-    with pytest.raises(getattr(exceptions, row.error)):
+    run = FakeRun(lambda **_: row.sensor(started, poke_interval=0.02, timeout=30.0, deferrable=False))
+    with pytest.raises(exceptions.BdaJobBroken):
         live(row, run=run)
 
 

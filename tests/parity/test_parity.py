@@ -1,12 +1,13 @@
 """The same thing happens to the job: the same outcome and the same words, however it is waited for.
 
-kind x situation x {operator, sensor} x {deferrable, blocking, rescheduled}. A kind joins by its sample.
+kind x situation x {operator, sensor} x {deferrable, blocking, rescheduled}. A kind joins by its sample. Where a
+token says that two submits are one, all the ways wait for the same job.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from airflow.sdk import timezone
 
 from airflow_provider_bda._compat import AirflowSkipException
 from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.emulator.routing import service_model
 from airflow_provider_bda.exceptions import BY_OUTCOME, BdaJobLost, BdaJobTimeout
 from airflow_provider_bda.jobs import JOB_KINDS, Outcome
 from airflow_provider_bda.sensors import job as job_sensors
@@ -25,95 +27,134 @@ try:
 except ImportError:  # Airflow 3.1
     from airflow.exceptions import AirflowRescheduleException
 
-SOON = 0.5
+#: What comes of it does not depend on how many answers come before the deadline, so it may be near.
+SOON = 0.1
 LATE = 60.0
 OPERATOR_WAYS = ("operator, deferrable", "operator, blocking")
 SENSOR_WAYS = ("sensor, deferrable", "sensor, poke", "sensor, reschedule")
 OK = "returned"
-KINDS = [JOB_KINDS[name] for name in SAMPLES]
+ALWAYS = ("kind", "handle", "status", "partial", "failures")
+GONE = "!ResourceNotFoundException"
+DENIED = "!AccessDeniedException"
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the service answers to one status call after another; the last thing for ever.
+    """What the service answers to one status call after another; the last thing for ever, unless the job ends.
 
-    :param answers: a status, None (no status), "!Code" for an error, or "~" for a lost connection.
+    :param answers: a status, None (no status), a dict (a whole answer), "!Code" for an error, or "~" for a lost
+        connection.
     :param outcome: what must come of it.
+    :param ends_as: after these answers the service says the truth, and the job has ended so.
     :param limit: seconds the task waits.
+    :param persist: seconds a refusal must last, if not as long as it must in earnest.
+    :param but: ways in which it comes out differently.
+    :param settings: of operator and sensor.
     """
 
     answers: tuple
     outcome: Outcome
+    ends_as: str | None = None
     limit: float = LATE
+    persist: float | None = None
     but: tuple = ()
+    settings: dict = field(default_factory=dict)
 
 
 def situations(kind):
     """Every status as the last one, and everything that can happen on the way."""
-    running, done = min(kind.pending), min(kind.succeeded, default=None)
-    for status in sorted(kind.statuses):
-        outcome = kind.outcome(status)
-        if outcome is None:  # one answer only: on a slow machine the deadline has passed when it comes
-            yield status, Situation((status,), Outcome.TIMEOUT, SOON)
-        else:
-            yield status, Situation((running, status), outcome)
-    yield "missing for ever", Situation((None,), Outcome.TIMEOUT, SOON)
-    yield "unknown for ever", Situation(("Paused",), Outcome.TIMEOUT, SOON)
-    yield "throttled until the deadline", Situation(("!ThrottlingException",), Outcome.TIMEOUT, SOON)
-    yield "connection lost until the deadline", Situation(("~",), Outcome.TIMEOUT, SOON)
-    denied = "!AccessDeniedException"
-    yield "denied at once", Situation((denied,), Outcome.LOST)
+    running = min(kind.pending)
+    for status in sorted(
+        kind.pending
+    ):  # one answer may be all: on a slow machine the deadline has passed then
+        yield status, Situation((status,), Outcome.TIMEOUT, limit=SOON)
+    for status in sorted(kind.statuses - kind.pending):
+        yield status, Situation((running,), kind.outcome(status), status)
+    failing = {"fail_on_partial": True}
+    for status in sorted(kind.partial):
+        yield f"{status}, which fails", Situation((running,), Outcome.PARTIAL, status, settings=failing)
+    for path in kind.flaws_at:
+        answers = (running, flawed(kind, path))
+        yield f"{path[-1]}", Situation(answers, Outcome.PARTIAL)
+        yield f"{path[-1]}, which fails", Situation(answers, Outcome.PARTIAL, settings=failing)
+    yield "missing for ever", Situation((None,), Outcome.TIMEOUT, limit=SOON)
+    yield "unknown for ever", Situation(("Paused",), Outcome.TIMEOUT, limit=SOON)
+    yield "throttled until the deadline", Situation(("!ThrottlingException",), Outcome.TIMEOUT, limit=SOON)
+    yield "connection lost until the deadline", Situation(("~",), Outcome.TIMEOUT, limit=SOON)
+    yield "denied at once", Situation((DENIED,), Outcome.LOST)
     # A rescheduled sensor is a new process each time: it cannot tell how long access has been gone.
-    yield "denied for good", Situation((running, denied), Outcome.LOST, LATE, but=("sensor, reschedule",))
+    yield (
+        "denied for good",
+        Situation((running, DENIED), Outcome.LOST, persist=0.05, but=("sensor, reschedule",)),
+    )
     if not kind.gone_is_success:
-        yield "never there", Situation(("!ResourceNotFoundException",), Outcome.LOST)
-    end = done or "!ResourceNotFoundException"
-    good = Outcome.SUCCEEDED
-    yield "missing, then done", Situation((running, None, end), good)
-    yield "unknown, then done", Situation((running, "Paused", "Paused", end), good)
-    yield (
-        "backwards, then done",
-        Situation((*sorted(kind.pending), running, *sorted(kind.pending), end), good),
-    )
-    yield (
-        "throttled, then done",
-        Situation(("!ThrottlingException", running, "!ThrottlingException", end), good),
-    )
-    yield "lost, then done", Situation(("~", running, "~", "~", end), good)
-    yield "broken service, then done", Situation((running, "!InternalServerException", end), good)
-    yield "expired token, then done", Situation((running, "!ExpiredTokenException", end), good)
-    yield "denied for a while, then done", Situation((running, denied, denied, end), good)
+        yield "never there", Situation((GONE,), Outcome.LOST)
+    for name, answers in (
+        ("missing", (running, None)),
+        ("unknown", (running, "Paused", "Paused")),
+        ("backwards", (*sorted(kind.pending), running, *sorted(kind.pending))),
+        ("throttled", ("!ThrottlingException", running, "!ThrottlingException")),
+        ("lost", ("~", running, "~", "~")),
+        ("broken service", (running, "!InternalServerException")),
+        ("expired token", (running, "!ExpiredTokenException")),
+        ("denied for a while", (running, DENIED, DENIED)),
+    ):
+        if kind.gone_is_success:
+            yield f"{name}, then gone", Situation((*answers, GONE), Outcome.SUCCEEDED)
+        else:
+            done = min(kind.succeeded)
+            yield f"{name}, then done", Situation(answers, Outcome.SUCCEEDED, done)
+
+
+def flawed(kind, path):
+    """Build an answer of success in which items failed: a count of one, or a list of one."""
+    shape = service_model(kind.service).operation_model(kind.describe).output_shape
+    for step in path:
+        shape = shape.members[step]
+    flaw = [dict.fromkeys(shape.member.members, "x")] if shape.type_name == "list" else 1
+    for step in reversed(path):
+        flaw = {step: flaw}
+    *outer, name = kind.status_at
+    inner = flaw
+    for step in outer:
+        inner = inner[step]
+    inner[name] = min(kind.succeeded)
+    return flaw
 
 
 CASES = [
-    pytest.param(kind, situation, id=f"{kind.name}: {name}")
-    for kind in KINDS
-    for name, situation in situations(kind)
+    pytest.param(sample, situation, id=f"{name}: {what}")
+    for name, sample in SAMPLES.items()
+    for what, situation in situations(JOB_KINDS[sample.kind.name])
 ]
 
 
-def play(aws, kind, answers):
+@pytest.fixture(autouse=True)
+def _no_long_memory(one_triggerer, shared_clients):
+    """Waits by the hundred: one triggerer and one client for all of them."""
+
+
+def play(aws, sample, situation):
     """Make the service answer so."""
-    for place, item in enumerate(answers):
-        last = place == len(answers) - 1
-        when = {"operation": kind.describe, "after": place, "times": None if last else 1}
+    for place, item in enumerate(situation.answers):
+        last = place == len(situation.answers) - 1 and situation.ends_as is None
+        when = {"operation": sample.kind.describe, "after": place, "times": None if last else 1}
         if item == "~":
             aws.fault(Fault(reset=True, **when))
         elif isinstance(item, str) and item.startswith("!"):
             aws.fault(Fault(error=item[1:], **when))
         else:
-            *outer, name = kind.status_at
-            answer = {name: item}
-            for step in reversed(outer):
-                answer = {step: answer}
-            aws.fault(Fault(answer=answer, **when))
+            aws.fault(Fault(answer=item if isinstance(item, dict) else sample.answer(item), **when))
 
 
-def submitted(sample):
-    """Submit a job that would run for ever; answer what its operator returned."""
+def submitted(aws, sample):
+    """Submit a job and find it running; answer what its operator returned."""
+    aws.fault(Fault(operation=sample.kind.describe, answer=sample.answer(min(sample.kind.pending))))
     op, context = FakeRun(sample.operator).next_try()
     op.wait_for_completion = False
-    return op.execute(context)
+    job = op.execute(context)
+    aws.clear_faults()
+    return job
 
 
 def rescheduled(make):
@@ -126,21 +167,24 @@ def rescheduled(make):
             ti.first_reschedule_date = ti.first_reschedule_date or timezone.utcnow()
 
 
-def wait(aws, kind, situation, way, **kwargs):
-    """Wait for a new job in one way; answer the outcome and its words without what names this one job."""
-    sample, (what, mode) = SAMPLES[kind.name], way.split(", ")
+def wait(aws, sample, situation, way, **kwargs):
+    """Wait for a job in one way; answer the outcome and its words without what names this one job."""
+    what, mode = way.split(", ")
     aws.clear_faults()
-    job = None if what == "operator" else submitted(sample)
-    play(aws, kind, situation.answers)
+    if situation.ends_as not in {None, *sample.kind.succeeded}:
+        sample.ends_as(aws, situation.ends_as)
+    job = None if what == "operator" else submitted(aws, sample)
+    play(aws, sample, situation)
     limit = timedelta(seconds=situation.limit)
+    settings = {"deferrable": mode == "deferrable", **situation.settings, **kwargs}
 
     def make(**more):
         if what == "operator":
-            settings = {"deferrable": mode == "deferrable", "poll_interval": 0.02, "wait_timeout": limit}
-            return sample.operator(**settings, **kwargs, **more)
-        settings = {"poke_interval": 0.02, "timeout": limit, "deferrable": mode == "deferrable"}
-        settings["mode"] = "reschedule" if mode == "reschedule" else "poke"
-        return sample.sensor(job, **settings, **kwargs, **more)
+            return sample.operator(wait_timeout=limit, **settings, **more)
+        pace = {"poke_interval": 0.02, "timeout": limit}
+        return sample.sensor(
+            job, mode="reschedule" if mode == "reschedule" else "poke", **pace, **settings, **more
+        )
 
     try:
         if mode == "reschedule":
@@ -149,50 +193,59 @@ def wait(aws, kind, situation, way, **kwargs):
             _, context = FakeRun(make).next_try()
             result = live_through(make, context)
     except Exception as error:  # noqa: BLE001 - which one it is, is what is compared
-        handle = getattr(error, "handle", None) or job["handle"]
-        words = str(error)
-        for value in handle.values():
-            words = words.replace(value, "<job>")
-        return type(error).__name__, words
-    plain = {name: value for name, value in result.items() if name not in sample.varies}
-    return OK, json.dumps(plain, sort_keys=True)
+        outcome, words, handle = type(error).__name__, str(error), getattr(error, "handle", None)
+    else:
+        # An operator may return more than its sensor: it reads the result.
+        shown = {*ALWAYS, *(name for name, _ in sample.kind.result)} & set(result)
+        outcome, words = OK, json.dumps({name: result[name] for name in sorted(shown)}, sort_keys=True)
+        handle = result["handle"]
+    for value in (handle or job["handle"]).values():
+        words = words.replace(value, "<job>").replace(value.rpartition("/")[2], "<job>")
+    return outcome, words
 
 
-#: Kinds whose sample is still to be written; tests/operators/test_kinds.py runs them in both modes meanwhile.
-TO_COME = {
-    "async_invoke",
-    "blueprint_optimization",
-    "equipment_ingestion",
-    "knowledge_base_ingestion",
-    "library_ingestion",
-    "project",
-}
+def test_every_kind_has_a_sample():
+    assert {sample.kind.name for sample in SAMPLES.values()} == set(JOB_KINDS)
+    assert {getattr(job_sensors, name) for name in job_sensors.__all__} == {
+        sample.waits for sample in SAMPLES.values() if sample.waits is not None
+    }
 
 
-def test_every_kind_that_has_a_sensor_has_a_sample():
-    assert {getattr(job_sensors, name).job.name for name in job_sensors.__all__} - TO_COME == set(SAMPLES)
-
-
-@pytest.mark.parametrize(("kind", "situation"), CASES)
-def test_the_outcome_and_its_words_are_the_same_in_every_way(aws, monkeypatch, kind, situation):
-    monkeypatch.setattr("airflow_provider_bda.jobs.decision.PERMANENT_MUST_PERSIST", 0.3)
-    aws.settings.duration = 1000.0
-    ways = [way for way in (*OPERATOR_WAYS, *SENSOR_WAYS) if way not in situation.but]
-    seen = {way: wait(aws, kind, situation, way) for way in ways}
-    wanted = OK if situation.outcome in {Outcome.SUCCEEDED, Outcome.PARTIAL} else None
-    name = wanted or BY_OUTCOME[situation.outcome][0].__name__
-    assert {way: outcome for way, (outcome, _) in seen.items()} == dict.fromkeys(ways, name)
+@pytest.mark.parametrize(("sample", "situation"), CASES)
+def test_the_outcome_and_its_words_are_the_same_in_every_way(aws, monkeypatch, sample, situation):
+    if situation.persist is not None:
+        monkeypatch.setattr("airflow_provider_bda.jobs.decision.PERMANENT_MUST_PERSIST", situation.persist)
+    sample.arrange(aws)
+    # What is gone cannot be bent to say it is not, so a deletion never ends by itself here.
+    aws.settings.duration = 1000.0 if sample.kind.gone_is_success else 0.0
+    every = OPERATOR_WAYS if sample.waits is None else (*OPERATOR_WAYS, *SENSOR_WAYS)
+    ways = [way for way in every if way not in situation.but]
+    seen = {way: wait(aws, sample, situation, way) for way in ways}
+    good = situation.outcome is Outcome.SUCCEEDED or (
+        situation.outcome is Outcome.PARTIAL and not situation.settings
+    )
+    name = OK if good else BY_OUTCOME[situation.outcome][0].__name__
+    assert {way: outcome for way, (outcome, _) in seen.items()} == dict.fromkeys(ways, name), seen
     assert len({words for _, words in seen.values()}) == 1, seen
 
 
 @pytest.mark.parametrize("way", SENSOR_WAYS)
-@pytest.mark.parametrize(("kind", "status"), [(k, s) for k in KINDS for s in sorted(k.broken)])
-def test_soft_fail_skips_with_the_same_words(aws, kind, status, way):
-    aws.settings.duration = 1000.0
-    situation = Situation((status,), Outcome.BROKEN)
-    assert wait(aws, kind, situation, way, soft_fail=True) == (
+@pytest.mark.parametrize(
+    ("sample", "status"),
+    [
+        pytest.param(sample, status, id=f"{name}: {status}")
+        for name, sample in SAMPLES.items()
+        if sample.waits is not None
+        for status in sorted(sample.kind.broken)
+    ],
+)
+def test_soft_fail_skips_with_the_same_words(aws, sample, status, way):
+    sample.arrange(aws)
+    aws.settings.duration = 0.0
+    situation = Situation((min(sample.kind.pending),), Outcome.BROKEN, status)
+    assert wait(aws, sample, situation, way, soft_fail=True) == (
         AirflowSkipException.__name__,
-        wait(aws, kind, situation, way)[1],
+        wait(aws, sample, situation, way)[1],
     )
 
 
