@@ -138,6 +138,7 @@ PROJECT = JobKind(
         ("project_name", ("project", "projectName")),
         ("project_stage", ("projectStage",)),
         ("project_type", ("project", "projectType")),
+        ("last_modified_time", ("project", "lastModifiedTime")),
     ),
     poll_interval=5.0,
 )

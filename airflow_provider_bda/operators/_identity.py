@@ -41,7 +41,14 @@ PAUSE = (20.0, 60.0)
 JUST_NOW = 5.0
 _ENDED_BADLY = frozenset({Outcome.REJECTED, Outcome.BROKEN})
 #: What an operator returns as the time of submission, by kind.
-_SUBMITTED = ("job_submission_time", "submit_time", "creation_time", "created_at", "started_at")
+_SUBMITTED = (
+    "job_submission_time",
+    "submit_time",
+    "creation_time",
+    "created_at",
+    "started_at",
+    "last_modified_time",
+)
 
 
 @dataclass(frozen=True, slots=True)

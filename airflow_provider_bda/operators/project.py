@@ -22,6 +22,7 @@ from airflow_provider_bda.operators._resource import (
     the_one_named,
 )
 from airflow_provider_bda.operators._tags import all_tags
+from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,11 +143,14 @@ class BdaCreateProjectOperator(_ProjectOperator):
     :param tags: (templated) its tags; ``airflow_dag_id`` and ``airflow_task_id`` are added.
     :param client_token: (templated) the idempotency token, 33 characters at least.
     :param if_exists: where a project has the name: "fail", "skip" (answer that one; a stage it lacks is made) or
-        "update" (put this configuration in the place of that one's, at the stage).
-    :returns: ``kind, handle, status, partial, project_arn, project_name, project_stage, project_type``.
+        "update" (put this configuration in the place of that one's, at the stage, once no other change is under
+        way). A retry after FAILED finds the project by its name, so it needs one of the latter.
+    :returns: ``kind, handle, status, partial, project_arn, project_name, project_stage, project_type,
+        last_modified_time``.
     """
 
     job = PROJECT
+    busy_codes = CONFLICT
     template_fields: Sequence[str] = (
         "project_name",
         "project_type",
@@ -189,12 +193,29 @@ class BdaCreateProjectOperator(_ProjectOperator):
         }
 
     def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Create the project, or act on the one there is."""
-        if self.if_exists == "fail":
+        """Create the project, or act on the one there is.
+
+        Creating comes first: by its token the service tells the project that an earlier try of this task has made
+        from one that was there before.
+        """
+        try:
             return super().start(request)
-        found = the_one_named(self.hook, "project", self.project_name)
-        if found is None:
-            return super().start(request)
+        except CALL_ERRORS as raised:
+            error = call_error(raised)
+            if error.code not in CONFLICT:
+                raise
+            if (
+                self.if_exists == "fail"
+            ):  # without its code: nothing is under way whose end could be waited for
+                raise BdaInputError(
+                    f"{self.job.start} was refused, nothing was submitted: {error.code}: {error.message}. There is no "
+                    'retry; if_exists="skip" or "update" takes the project there is',
+                    kind=self.job.name,
+                    error_message=error.message,
+                ) from raised
+            found = the_one_named(self.hook, "project", self.project_name)
+            if found is None:
+                raise
         if self.if_exists == "skip" and self._has_stage(found):
             return {"projectArn": found, "projectStage": self.project_stage}
         change = {name: value for name, value in request.items() if name not in _CREATED_ONLY}
@@ -216,7 +237,8 @@ class BdaUpdateProjectOperator(_ProjectOperator):
     :class:`~airflow_provider_bda.operators._base.BdaJobOperator`.
 
     :param project: (templated) the ARN or name.
-    :returns: ``kind, handle, status, partial, project_arn, project_name, project_stage, project_type``.
+    :returns: ``kind, handle, status, partial, project_arn, project_name, project_stage, project_type,
+        last_modified_time``.
     """
 
     # Repeating this call does no harm, so the service takes no token for it.

@@ -72,7 +72,8 @@ class Projects:
             self._world.projects[found] = {stage: self._configured(row, stage, parameters)}
             created = self._world.clock.now()
             self._begin(call, found, stage, parameters["projectName"])
-            return self._state(self._world.projects[found][stage]), lambda: created
+            job = self._world.changes.get((found, stage))
+            return self._state(self._world.projects[found][stage]), lambda: job.ended if job else created
 
         return self._world.tokens.once(key, parameters, create, conflict="ConflictException")
 
@@ -168,7 +169,7 @@ class Projects:
         job = Job(
             kind=KIND,
             id=found.rpartition("/")[2],
-            arn=f"{found}/{stage}",
+            arn=f"{found}/{stage}/{uuid4().hex[:12]}",  # each change is a job
             account=call.account,
             region=call.region,
             lane="",
