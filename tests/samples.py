@@ -93,8 +93,8 @@ class Sample:
         return self.waits(**{"task_id": "a_sensor", self.named_by: result, **kwargs})
 
     def ends_as(self, aws: Emulator, status: str, times: int | None = 1) -> None:
-        """Let the next jobs of this kind end with a status."""
-        aws.fault(Fault(operation=self.kind.start, job_status=status, times=times))
+        """Let the next jobs end with a status of this kind."""
+        aws.fault(Fault(job_status=status, times=times))
 
     def jobs(self, aws: Emulator) -> list[Any]:
         """Answer the jobs of this kind that the emulator has."""
@@ -179,7 +179,10 @@ SAMPLES = {
         _blueprint,
     ),
     "project": Sample(
-        BdaCreateProjectOperator, {"project_name": "new-project"}, BdaProjectSensor, "project_arn"
+        BdaCreateProjectOperator,
+        {"project_name": "new-project", "if_exists": "update"},
+        BdaProjectSensor,
+        "project_arn",
     ),
     "project_update": Sample(
         BdaUpdateProjectOperator, {"project": "invoices"}, BdaProjectSensor, "project_arn", _project

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.operators.conftest import aws, running_emulator
+from tests.operators.conftest import aws, one_triggerer, running_emulator, shared_clients, triggerer_loop
 
-__all__ = ["aws", "running_emulator"]
+__all__ = ["aws", "one_triggerer", "running_emulator", "shared_clients", "triggerer_loop"]

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import cache
 
 import pytest
 
 from airflow_provider_bda._compat import AirflowFailException, TaskDeferred
 from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.emulator.runner import Ending
 from airflow_provider_bda.exceptions import (
     BdaInputError,
     BdaJobBroken,
     BdaJobLost,
+    BdaJobPartial,
     BdaJobRejected,
     BdaJobTimeout,
 )
+from airflow_provider_bda.jobs import Outcome
+from airflow_provider_bda.jobs.kind import method_name
 from airflow_provider_bda.operators import _identity
-from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 from tests.fakes import FakeRun, in_triggerer, stored
-from tests.identity.scenarios import SCENARIOS
+from tests.identity.scenarios import SCENARIOS, names_a_thing
+from tests.samples import SAMPLES
 
-PROJECT = "arn:aws:bedrock:us-east-1:aws:data-automation-project/public-default"
 FOREVER = 1000.0
 SHORT = timedelta(seconds=0.15)
 STEPS = ("submit", "save", "defer", "finish")
@@ -31,26 +35,30 @@ HELP = {
     "no store, token remembered": (False, None),
     "no store, token forgotten": (False, 0.0),
 }
+#: For a kind without a token.
+LESS_HELP = {"store": (True, None), "no store": (False, None)}
 
 
 class Killed(BaseException):
     """The worker is gone: nothing may catch this."""
 
 
-class Mortal(BdaInvokeOperator):
-    """The operator on a worker that dies after one step of submit, save and defer."""
+class Mortal:
+    """Makes an operator one on a worker that dies after one step of submit, save and defer."""
 
     dies_after = None
 
     @property
     def hook(self):
-        hook = self.__dict__.setdefault("a_hook", self.hook_class.for_target(self.target))
-        hook.call = self.call
+        hook = super().hook
+        if "a_call" not in self.__dict__:
+            self.a_call = hook.call
+            hook.call = self.call
         return hook
 
     def call(self, operation, request):
-        answer = type(self.hook).call(self.hook, operation, request)
-        self.die("submit", operation == "invoke_data_automation_async")
+        answer = self.a_call(operation, request)
+        self.die("submit", operation == method_name(self.job.start))
         return answer
 
     def _tell(self, context, job, request):
@@ -70,27 +78,33 @@ class Mortal(BdaInvokeOperator):
             raise Killed(step)
 
 
-def operator(**kwargs):
-    return Mortal(
-        **{
-            "task_id": "a_task",
-            "input_s3_uri": "s3://documents/in/invoice.txt",
-            "output_s3_uri": "s3://documents/out/",
-            "project": PROJECT,
-            "poll_interval": 0.02,
-            "deferrable": False,
-            **kwargs,
-        }
-    )
+@cache
+def mortal(runs):
+    """Answer the mortal class of an operator."""
+    return type(f"Mortal{runs.__name__}", (Mortal, runs), {})
 
 
 class Life:
     """One task's life: its tries, one after another, on an emulator."""
 
-    def __init__(self, aws, *, store, **settings):
+    def __init__(self, aws, sample, *, store, **settings):
         self.aws = aws
-        self.run = FakeRun(lambda **kwargs: operator(**settings, **kwargs), retries=2, store=store)
+        self.sample = sample
+        self.kind = sample.kind
+        self.settings = settings
+        self.run = FakeRun(self.operator, retries=2, store=store)
+        sample.arrange(aws)
         aws.settings.duration = 0.05
+        aws.settings.durations = {}
+
+    def operator(self, **kwargs):
+        """Build the task, as each worker does."""
+        return self.sample.operator(mortal(self.sample.runs), **self.settings, **kwargs)
+
+    @property
+    def jobs(self):
+        """The jobs bought."""
+        return self.sample.jobs(self.aws)
 
     def a_try(self, dies_after=None, **settings):
         """Live through the worker's phase of one try; answer the result, the error or what it deferred with."""
@@ -102,10 +116,34 @@ class Life:
         except (Exception, Killed, TaskDeferred) as raised:  # noqa: BLE001 - the scenario says which it must be
             return raised
 
-    def submits_only(self):
-        """Live through a try that leaves its job running."""
+    def succeeds(self):
+        """Live through a try that finds its job done in the end."""
+        self.succeeded(self.a_try())
+
+    def succeeded(self, result):
+        """Hold a result to be one of success."""
+        assert isinstance(result, dict), result
+        assert self.kind.gone_is_success or result["status"] in self.kind.succeeded
+
+    def submits_only(self, *, anew=False):
+        """Live through a try that leaves its job running.
+
+        :param anew: it is to be another job than the one that runs.
+        """
         self.aws.settings.duration = FOREVER
-        assert self.a_try(wait_for_completion=False)["status"] in {"Created", "InProgress"}
+        # Where the service runs one job at a time, another try's turn comes when that one has ended.
+        if (anew or self.kind.token is None) and getattr(self.sample.runs, "busy_codes", ()):
+            self.end_jobs()
+        result = self.a_try(wait_for_completion=False)
+        assert isinstance(result, dict), result
+        assert result["status"] in self.kind.statuses or self.kind.gone_is_success
+
+    def end_jobs(self):
+        """End what runs, as success."""
+        runner = self.aws._running.runner
+        self.aws.settle()
+        for job in self.aws.jobs():
+            runner._finish(job, Ending(Outcome.SUCCEEDED), runner._generation)
 
     def until_ended(self):
         """Wait until every job has ended."""
@@ -115,17 +153,17 @@ class Life:
             time.sleep(0.01)
 
     def breaks(self, times):
-        """Let the next jobs end as ServiceError."""
-        self.aws.fault(Fault(job_status="ServiceError", times=times))
+        """Let the next jobs end by the service's fault."""
+        self.sample.ends_as(self.aws, self.sample.failed, times)
 
 
 def plain(life):
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def answer_lost(life):
     life.aws.settings.duration = FOREVER
-    life.aws.fault(Fault(operation="InvokeDataAutomationAsync", lose_answer=True, times=1))
+    life.aws.fault(Fault(operation=life.kind.start, lose_answer=True, times=1))
     assert isinstance(life.a_try(), BdaJobLost)
     life.submits_only()
 
@@ -139,7 +177,7 @@ def died_after_submit(life):
 def died_after_submit_ended(life):
     assert isinstance(life.a_try("submit"), Killed)
     life.until_ended()
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def died_after_save(life):
@@ -151,7 +189,7 @@ def died_after_save(life):
 def died_after_save_ended(life):
     assert isinstance(life.a_try("save"), Killed)
     life.until_ended()
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def died_before_defer(life):
@@ -161,13 +199,14 @@ def died_before_defer(life):
 
 
 def triggerer_killed(life):
-    life.aws.settings.duration = 0.5
+    life.aws.settings.duration = FOREVER
     deferred = life.a_try(deferrable=True)
     assert isinstance(deferred, TaskDeferred)
     with pytest.raises(TimeoutError):  # the triggerer goes, and with it all it knew
         in_triggerer(stored(deferred.trigger), limit=0.1)
+    life.end_jobs()
     event = in_triggerer(stored(deferred.trigger))
-    assert operator().execute_complete({}, event.payload)["status"] == "Success"
+    life.succeeded(life.operator().execute_complete({"ti": life.run.ti}, event.payload))
 
 
 def triggerer_killed_answering(life):
@@ -175,18 +214,18 @@ def triggerer_killed_answering(life):
     first = in_triggerer(stored(deferred.trigger))  # its event is never stored
     event = in_triggerer(stored(deferred.trigger))
     assert event.payload["outcome"] == first.payload["outcome"] == "succeeded"
-    assert operator().execute_complete({}, event.payload)["status"] == "Success"
+    life.succeeded(life.operator().execute_complete({"ti": life.run.ti}, event.payload))
 
 
 def died_on_resume(life):
     assert isinstance(life.a_try("finish"), Killed)
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def retry_after_broken(life):
     life.breaks(1)
     assert isinstance(life.a_try(), BdaJobBroken)
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def three_broken(life):
@@ -200,7 +239,7 @@ def broken_then_died(life):
     assert isinstance(life.a_try(), BdaJobBroken)
     life.aws.settings.duration = FOREVER
     assert isinstance(life.a_try("submit"), Killed)
-    life.submits_only()
+    life.submits_only(anew=names_a_thing(life.kind))
 
 
 def fails_at_once(life):
@@ -218,9 +257,15 @@ def late_first_job(life):
 
 
 def rejected(life):
-    life.aws.fault(Fault(job_status="ClientError"))
+    life.sample.ends_as(life.aws, min(life.kind.rejected), None)
     assert isinstance(failed := life.a_try(), BdaJobRejected)
     assert isinstance(failed, AirflowFailException)
+
+
+def partial(life):
+    life.sample.ends_as(life.aws, min(life.kind.partial))
+    assert isinstance(life.a_try(fail_on_partial=True), BdaJobPartial)
+    life.succeeded(life.a_try(fail_on_partial=True))
 
 
 def timed_out(life):
@@ -230,35 +275,36 @@ def timed_out(life):
 
 
 def timed_out_ended(life):
-    life.aws.settings.duration = 0.5
+    life.aws.settings.duration = FOREVER
     assert isinstance(life.a_try(wait_timeout=SHORT), BdaJobTimeout)
-    life.until_ended()
-    assert life.a_try()["status"] == "Success"
+    life.end_jobs()
+    life.aws.settings.duration = 0.05
+    life.succeeds()
 
 
 def lost(life):
     life.aws.settings.duration = FOREVER
-    life.aws.fault(Fault(operation="GetDataAutomationStatus", error="AccessDeniedException"))
+    life.aws.fault(Fault(operation=life.kind.describe, error="AccessDeniedException"))
     assert isinstance(life.a_try(), BdaJobLost)
     life.aws.clear_faults()
     life.submits_only()
 
 
 def busy(life):
-    life.aws.fault(Fault(operation="InvokeDataAutomationAsync", error="ServiceQuotaExceededException"))
+    life.aws.fault(Fault(operation=life.kind.start, error="ServiceQuotaExceededException"))
     assert isinstance(life.a_try(wait_timeout=SHORT), BdaJobTimeout)
     life.aws.clear_faults()
 
 
 def no_room(life):
     busy(life)
-    assert life.a_try()["status"] == "Success"
+    life.succeeds()
 
 
 def refused(life):
     for code in ("AccessDeniedException", "ValidationException"):
         life.aws.clear_faults()
-        life.aws.fault(Fault(operation="InvokeDataAutomationAsync", error=code))
+        life.aws.fault(Fault(operation=life.kind.start, error=code))
         assert isinstance(failed := life.a_try(), BdaInputError)
         assert isinstance(failed, AirflowFailException)
 
@@ -272,7 +318,7 @@ def cleared(life):
 def cleared_running(life):
     life.submits_only()
     life.run.clear()
-    life.submits_only()
+    life.submits_only(anew=True)
 
 
 def cleared_alone(life):
@@ -286,7 +332,7 @@ def cleared_then_died(life):
     life.run.clear()
     life.aws.settings.duration = FOREVER
     assert isinstance(life.a_try("submit"), Killed)
-    life.submits_only()
+    life.submits_only(anew=names_a_thing(life.kind))
 
 
 def sibling_cleared(life, *, reset_run=True):
@@ -306,68 +352,83 @@ def cleared_in_worker_phase(life):
 
 
 def own_token_cleared(life):
-    life.run.make = lambda **kwargs: operator(client_token="chosen-by-the-author", **kwargs)
+    argument = method_name(life.kind.token)
+    life.settings[argument] = "chosen-by-the-author-of-the-dag-itself"
     cleared(life)
 
 
 def run_deleted(life):
     plain(life)
-    life.run = FakeRun(operator, retries=2, store=life.run.store is not None)
+    life.run = FakeRun(life.operator, retries=2, store=life.run.store is not None)
     plain(life)
 
 
 CASES = [
-    pytest.param(scenario, *given, scenario.jobs[place], id=f"{scenario.name}: {name}")
+    pytest.param(sample, scenario, *given, id=f"{name}: {scenario.name}: {what}")
+    for name, sample in SAMPLES.items()
     for scenario in SCENARIOS
-    for place, (name, given) in enumerate(HELP.items())
+    if scenario.happens_to(sample.kind)
+    for what, given in (HELP if sample.kind.token else LESS_HELP).items()
 ]
 
 
-@pytest.mark.parametrize(("scenario", "store", "memory", "jobs"), CASES)
-def test_the_number_of_jobs_bought_is_that_of_the_table(aws, scenario, store, memory, jobs):
+@pytest.fixture(autouse=True)
+def _no_long_memory(one_triggerer, shared_clients):
+    """Tries by the hundred: one triggerer and one client for all of them."""
+
+
+@pytest.mark.parametrize(("sample", "scenario", "store", "memory"), CASES)
+def test_the_number_of_jobs_bought_is_that_of_the_table(aws, sample, scenario, store, memory):
     aws.settings.token_memory = memory
-    globals()[scenario.name](Life(aws, store=store))
-    assert len(aws.jobs()) == jobs
+    life = Life(aws, sample, store=store)
+    globals()[scenario.name](life)
+    assert len(life.jobs) == scenario.bought(sample.kind, store=store, remembered=memory is None)
 
 
+BREAKABLE = pytest.mark.parametrize(
+    "sample", [pytest.param(sample, id=name) for name, sample in SAMPLES.items() if sample.failed]
+)
+
+
+@BREAKABLE
 @pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
-def test_no_try_buys_two_jobs_when_all_break_at_once(aws, store):
+def test_no_try_buys_two_jobs_when_all_break_at_once(aws, sample, store):
     aws.settings.token_memory = 0.0
-    life = Life(aws, store=store)
+    life = Life(aws, sample, store=store)
     life.breaks(None)
     aws.settings.duration = 0.0
     bought = []
     for _ in range(3):
         life.a_try()
-        bought.append(len(aws.jobs()))
+        bought.append(len(life.jobs))
     assert bought == [1, 2, 3]
 
 
 def test_the_tries_of_a_clear_are_counted_from_the_clear(aws):
-    life = Life(aws, store=False)
+    life = Life(aws, SAMPLES["data_automation"], store=False)
     life.breaks(3)
     for _ in range(3):
         life.a_try()
     life.run.clear()
     plain(life)
-    assert (len(aws.jobs()), life.run.ti.max_tries, life.run.ti.try_number) == (4, 5, 4)
+    assert (len(life.jobs), life.run.ti.max_tries, life.run.ti.try_number) == (4, 5, 4)
 
 
 def test_retries_raised_while_a_run_goes_on_do_not_free_more_generations_than_there_were_tries(aws):
-    life = Life(aws, store=False)
+    life = Life(aws, SAMPLES["data_automation"], store=False)
     life.run.retries = 50  # the Dag was edited; max_tries stays what it was
     life.breaks(None)
     aws.settings.duration = 0.0
     bought = []
     for _ in range(3):
         life.a_try()
-        bought.append(len(aws.jobs()))
+        bought.append(len(life.jobs))
     assert bought == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kept", ["text", {}, {"handle": {"jobArn": "x"}, "max_tries": 2}])
 def test_what_another_release_or_operator_left_in_the_store_is_passed_over(aws, kept):
-    life = Life(aws, store=True)
+    life = Life(aws, SAMPLES["data_automation"], store=True)
     life.run.store[_identity.STATE_KEY] = kept
     plain(life)
-    assert len(aws.jobs()) == 1
+    assert len(life.jobs) == 1
