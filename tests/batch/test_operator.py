@@ -13,6 +13,7 @@ from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInp
 from airflow_provider_bda.operators.batch import BdaBatchOperator
 from tests.batch.conftest import LIMIT
 from tests.fakes import FakeRun, live_through
+from tests.pdf import a_pdf
 
 OUTPUT = "s3://documents/out"
 
@@ -40,24 +41,10 @@ def documents(aws):
         s3 = aws.client("s3")
         keys = [f"in/{n:03d}.{suffix}" for n in range(count)]
         for n, key in enumerate(keys):
-            s3.put_object(Bucket="documents", Key=key, Body=PDF % n)
+            s3.put_object(Bucket="documents", Key=key, Body=a_pdf(n))
         return [f"s3://documents/{key}" for key in keys]
 
     return make
-
-
-#: A PDF the emulator reads as text, of one short page.
-PDF = b"""%%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
-2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj
-4 0 obj<</Length 60>>stream
-BT /F1 12 Tf 20 100 Td (Invoice number: %05d        ) Tj ET
-endstream endobj
-5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
-trailer<</Root 1 0 R>>
-%%%%EOF
-"""
 
 
 def factory(blueprint, **arguments):

@@ -51,7 +51,15 @@ def airflow(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ) as running:
         running.rest.add_connection("aws_default", **aws.connection())
         running.rest.add_pool("bda_small", 3)
-        for dag_id in ("e2e_wait", "e2e_pool", "e2e_survive", "e2e_sensor", "e2e_quick"):
+        for dag_id in (
+            "e2e_wait",
+            "e2e_pool",
+            "e2e_survive",
+            "e2e_batch",
+            "e2e_batch_on_worker",
+            "e2e_sensor",
+            "e2e_quick",
+        ):
             running.rest.wait_for_dag(dag_id)
         yield running
     assert running.processes() == []

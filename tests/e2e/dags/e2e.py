@@ -1,4 +1,4 @@
-"""Dags for the end-to-end tests: mapped jobs, with a pool, with retries; sensors; a task that only needs a worker."""
+"""Dags for the end-to-end tests: mapped jobs, with a pool, with retries; batches; sensors; a task that only needs a worker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task
 
+from airflow_provider_bda.operators.batch import BdaBatchOperator
 from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 from airflow_provider_bda.sensors.job import BdaInvocationSensor
 
@@ -39,6 +40,23 @@ for dag_id, pool, retries in (
             poll_interval=1,
             pool=pool,
         ).expand(input_s3_uri=choose_documents())
+
+for dag_id, deferrable in (("e2e_batch", True), ("e2e_batch_on_worker", False)):
+    params = {
+        **PARAMS,
+        "source": Param("s3://bda-e2e/in/", type="string"),
+        "canary": Param(0, type="integer"),
+    }
+    with DAG(dag_id, schedule=None, params=params, default_args=STUBBORN):
+        BdaBatchOperator(
+            task_id="extract",
+            source="{{ params.source }}",
+            output_s3_uri="{{ params.output_s3_uri }}",
+            project="{{ params.project }}",
+            deferrable=deferrable,
+            log_interval=5,
+            max_retries_per_document=9,
+        )
 
 with DAG("e2e_sensor", schedule=None, params={"invocation_arns": Param([], type="array")}):
 
