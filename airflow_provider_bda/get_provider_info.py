@@ -66,6 +66,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": [
+            f"{package}.links.BdaMonitorLink",
             f"{package}.links.BdaOutputLink",
             f"{package}.links.BdaProjectLink",
         ],
@@ -88,6 +89,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "boolean",
                         "example": None,
                         "default": "True",
+                        "version_added": "0.1.0",
+                    },
+                    "ui_documents": {
+                        "description": (
+                            "What the UI shows of documents: 'redacted' shows only the redacted files and no "
+                            "page of a job whose project redacts, and originals elsewhere; 'full' shows "
+                            "originals; 'off' shows no document."
+                        ),
+                        "type": "string",
+                        "example": None,
+                        "default": "redacted",
                         "version_added": "0.1.0",
                     },
                     "require_assumed_role": {

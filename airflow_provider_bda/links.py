@@ -7,14 +7,34 @@ shows while a blocking task still runs.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
+from airflow.sdk import BaseOperatorLink
+
+from airflow_provider_bda._compat import conf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BdaOutputLink", "BdaProjectLink"]
+    from airflow.sdk import BaseOperator
+
+__all__ = ["BdaMonitorLink", "BdaOutputLink", "BdaProjectLink"]
+
+
+class BdaMonitorLink(BaseOperatorLink):
+    """The task's documents in this Airflow's own pages (``ui``)."""
+
+    name = "Documents"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
+        """Answer the address within Airflow; the worker asks for it when a phase of the task ends."""
+        root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+        where = {"dag_id": ti_key.dag_id, "run_id": ti_key.run_id, "task_id": ti_key.task_id}
+        if ti_key.map_index >= 0:
+            where["map_index"] = ti_key.map_index
+        # Airflow restores the frame from what stands behind the page's own route.
+        return f"{root}/plugin/bda/bda/page?{urlencode(where, quote_via=quote)}"
 
 
 class _ConsoleLink(BaseAwsLink):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BUCKET = "bda-demo"
 PROJECT = "bda-demo"
 DAG_ID = "bda_many_documents"
+BATCH_DAG_ID = "bda_demo_batch"
 TASK_ID = "extract"
 DAGS_FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
 #: What Bedrock Data Automation takes, and text, which only the emulator does.
@@ -82,9 +84,10 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
     documents = gather_documents(options, say)
     airflow = RealAirflow(
         options.out / "airflow",
-        DAGS_FOLDER,
+        with_demo_batch(options.out / "dags") if options.keep else DAGS_FOLDER,
         progress=say,
         env={
+            "PYTHONPATH": str(DAGS_FOLDER.parent),
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
             # Airflow refuses to map over more than 1,024 unless told.
             "AIRFLOW__CORE__MAX_MAP_LENGTH": str(max(1024, len(documents))),
@@ -99,6 +102,7 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
             print_report(outcomes, places(options, airflow))
             failed = [outcome for outcome in outcomes if not outcome.succeeded]
             if options.keep:
+                start_batches(airflow.rest, documents, project)
                 stay_up(aws, airflow, say)
         say("Airflow and the emulator are stopped")
     return 1 if failed else 0
@@ -263,9 +267,31 @@ def places(options: Options, airflow: RealAirflow) -> dict[str, Any]:
     }
 
 
+def with_demo_batch(folder: Path) -> Path:
+    """Copy the example Dags and the demo's batch into one folder, and answer it."""
+    shutil.copytree(DAGS_FOLDER, folder, dirs_exist_ok=True)
+    shutil.copytree(Path(__file__).parent / "dags", folder, dirs_exist_ok=True)
+    return folder
+
+
+def start_batches(rest: AirflowRest, documents: dict[str, Path], project: str) -> dict[str, str]:
+    """Start a batch that ends at once and one that runs for minutes; answer their runs."""
+    rest.wait_for_dag(BATCH_DAG_ID)
+    conf = {
+        "documents": [f"s3://{BUCKET}/in/{name}" for name in list(documents)[:6]],
+        "output_s3_uri": f"s3://{BUCKET}/out",
+        "project": project,
+    }
+    return {
+        "finished": rest.trigger(BATCH_DAG_ID, {**conf, "total": 2_500, "done": 2_500}),
+        "running": rest.trigger(BATCH_DAG_ID, {**conf, "total": 20_000, "done": 11_000}),
+    }
+
+
 def stay_up(aws: Emulator, airflow: RealAirflow, say: Callable[[str], None]) -> None:
     """Leave Airflow and the emulator up until Ctrl-C."""
     say(f"Airflow: {airflow.url}/dags/{DAG_ID} (nothing to log in to)")
+    say(f"Documents: {airflow.url}/plugin/bda")
     say(f"Emulator: {aws.endpoint_url}. Both stop with Ctrl-C")
     try:
         while True:

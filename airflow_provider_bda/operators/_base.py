@@ -7,13 +7,14 @@ for the deferred and the blocking mode. A subclass names its kind and builds its
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._checks import duration
 from airflow_provider_bda._compat import conf
-from airflow_provider_bda.exceptions import BdaJobTimeout, job_error
+from airflow_provider_bda.exceptions import BdaJobError, BdaJobTimeout, job_error
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
@@ -34,13 +35,15 @@ from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.poller import wait_blocking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DEFAULT_WAIT = timedelta(hours=24)
 #: Our own deadline comes first; Airflow's trigger timeout is for a triggerer that is down.
 TRIGGER_MARGIN = timedelta(minutes=2)
 #: Where a job's handle stands while it runs, for people, links and the UI.
 XCOM_KEY = "bda_job"
+#: Why it failed, where the UI groups failures by it.
+ERROR_KEY = "bda_error"
 
 
 class BdaJobOperator(BdaAwsOperator):
@@ -121,21 +124,24 @@ class BdaJobOperator(BdaAwsOperator):
 
     def execute(self, context: Any) -> Any:
         """Submit the job, or find the one this try stands for, and wait for it."""
-        return self._run(context, time.time() + self._wait_seconds())
+        with self._leaving_the_reason(context):
+            return self._run(context, time.time() + self._wait_seconds())
 
     def submit_again(self, context: Any, event: Any) -> Any:
         """Go on after the service told us to come back later.
 
         :raises BdaEventError: the event is none of ours.
         """
-        return self._run(context, read_deadline(self.job, event))
+        with self._leaving_the_reason(context):
+            return self._run(context, read_deadline(self.job, event))
 
-    def execute_complete(self, context: Any, event: Any) -> Any:  # noqa: ARG002 - Airflow's signature
+    def execute_complete(self, context: Any, event: Any) -> Any:
         """Act on the trigger's event: return the job's facts or raise what it says.
 
         :raises BdaEventError: the event is none of ours.
         """
-        return self._finish(read_event(self.job, event))
+        with self._leaving_the_reason(context):
+            return self._finish(read_event(self.job, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Resume. A trigger that failed or timed out is no verdict on the job: ask once before giving up."""
@@ -152,7 +158,8 @@ class BdaJobOperator(BdaAwsOperator):
                 kind=self.job.name,
             )
         wait = JobWait(self.job, handle, deadline=0.0)
-        return self._finish(ask_once(wait, lambda: self.describe(handle), failure, self._log_note))
+        with self._leaving_the_reason(context):
+            return self._finish(ask_once(wait, lambda: self.describe(handle), failure, self._log_note))
 
     def on_kill(self) -> None:
         """Stop the job this worker waits for where the service can; else say that it goes on."""
@@ -160,6 +167,21 @@ class BdaJobOperator(BdaAwsOperator):
             self.log.warning("if the %s was submitted already, it goes on and is billed", self.job.title)
         else:
             stop_job(self, self._handle)
+
+    @contextmanager
+    def _leaving_the_reason(self, context: Any) -> Iterator[None]:
+        """Leave in XCom why the job failed, in the service's words; the exception and the log have them too."""
+        try:
+            yield
+        except BdaJobError as error:
+            if self.do_xcom_push:
+                reason = {
+                    "status": error.status,
+                    "error_type": error.error_type,
+                    "error_message": error.error_message,
+                }
+                context["ti"].xcom_push(key=ERROR_KEY, value=reason)
+            raise
 
     def _run(self, context: Any, deadline: float) -> Any:
         request = self.request(context)

@@ -13,7 +13,7 @@ from airflow_provider_bda._checks import (
 )
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
-from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
+from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._base import BdaJobOperator
 from airflow_provider_bda.operators._invoke_sync import BdaInvokeSyncOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
@@ -53,7 +53,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
 
     job = DATA_AUTOMATION
     hook_class = BedrockDataAutomationRuntimeHook
-    operator_extra_links = (BdaOutputLink(), BdaProjectLink())
+    operator_extra_links = (BdaMonitorLink(), BdaOutputLink(), BdaProjectLink())
     ui_color = "#d7ece8"
     template_fields: Sequence[str] = (
         "input_s3_uri",
