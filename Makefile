@@ -34,7 +34,7 @@ test-lowest: $(LOWEST) ## The same, on the lowest versions we promise
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n auto $(ARGS)
 
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (minutes)
-	@$(BIN)/python -m pytest -m e2e $(ARGS)
+	@$(BIN)/python -m pytest -m e2e -n 2 --dist loadfile $(ARGS)
 
 e2e-lowest: $(LOWEST) ## Those about waiting and survival, on the lowest versions
 	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py tests/e2e/test_survival.py $(ARGS)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -108,17 +109,21 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_dag(dag: Any, conf: Mapping[str, Any] | None = None) -> DagResult:
+def run_dag(
+    dag: Any, conf: Mapping[str, Any] | None = None, *, logical_date: datetime | None = None
+) -> DagResult:
     """Run a Dag to its end and answer what came of it.
 
     :param dag: the Dag, wherever it was defined.
     :param conf: of the run.
+    :param logical_date: of the run, from which its timetable makes the data interval; None is now.
     """
     with warnings.catch_warnings():
         # Airflow's own deprecations are not the tested Dag's.
         warnings.simplefilter("ignore")
         _store(dag)
-        run = dag.test(run_conf=dict(conf) if conf else None)
+        when = {"logical_date": logical_date} if logical_date else {}
+        run = dag.test(run_conf=dict(conf) if conf else None, **when)
         return _result(dag.dag_id, run)
 
 

@@ -15,12 +15,12 @@ until a test asks for a fixture. A test of a Dag needs no more than this::
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_bda.emulator.dag_run import AirflowDatabase, DagResult
     from airflow_provider_bda.emulator.emulator import Emulator
@@ -55,8 +55,8 @@ def _bda_airflow_database(tmp_path_factory: pytest.TempPathFactory) -> AirflowDa
 @pytest.fixture
 def run_dag(
     _bda_airflow_database: AirflowDatabase,
-) -> Iterator[Callable[[Any, Mapping[str, Any] | None], DagResult]]:
-    """Run a Dag in this process, triggers included: ``run_dag(dag, conf=None)`` answers states and XComs.
+) -> Iterator[Callable[..., DagResult]]:
+    """Run a Dag in this process, triggers included: ``run_dag(dag, conf=None, logical_date=None)`` answers states and XComs.
 
     The run uses a temporary database, whatever Airflow was set up with; that is put back after the test.
     ``AIRFLOW_HOME`` is left alone if it is set or Airflow is imported already, as it is by a test module that

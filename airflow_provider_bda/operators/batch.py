@@ -35,6 +35,7 @@ from airflow_provider_bda.batch.source import Manifest, S3Prefix, source_of
 from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
 from airflow_provider_bda.operators._project_state import Unreadable, change, project_state
 from airflow_provider_bda.operators._purge import BdaPurgeOperator
@@ -120,6 +121,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     """
 
     hook_class = BedrockDataAutomationRuntimeHook
+    operator_extra_links = (BdaMonitorLink(), BdaOutputLink(), BdaProjectLink())
     ui_color = "#cfe3dc"
     template_fields: Sequence[str] = (
         "source",
