@@ -212,23 +212,19 @@ def write_run(
     """
     number, began, again = orders_for(runs[-1] if runs else None, max_tries=draft.max_tries, redrive=redrive)
     run = replace(draft, number=number, began=began, again=again)
-    with storage("write", layout.run(number)):
-        try:
-            _put(
-                s3,
-                layout.run(number),
-                json.dumps(run.to_json(), indent=2).encode(),
-                {**tagging, "IfNoneMatch": "*"},
-            )
-        except Exception as error:
-            there = read_json(s3, layout.run(number))
-            if there is None:
-                raise
-            if Run.from_json(there) != run:
-                raise BdaError(
-                    f"{layout.run(number)} is there already: another worker has begun this try of the batch. A retry goes "
-                    "on from there"
-                ) from error
+    body = json.dumps(run.to_json(), indent=2).encode()
+    try:
+        _put(s3, layout.run(number), body, {**tagging, "IfNoneMatch": "*"})
+    except BdaError as error:
+        there = read_json(s3, layout.run(number))
+        if there is None:
+            raise
+        # botocore may have repeated a call whose answer was lost: then what is there is ours.
+        if there != json.loads(body):
+            raise BdaError(
+                f"{layout.run(number)} is there already: another worker has begun this try of the batch. A retry goes "
+                "on from there"
+            ) from error
     return run
 
 
