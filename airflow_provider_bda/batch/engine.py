@@ -103,6 +103,7 @@ class Engine:
         self._ended: Ended | None = None
         self._freed = asyncio.Event()
         self._broke: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._over = False
         self._open = 0
         self._begun = 0
         self._jobs = 0
@@ -129,6 +130,7 @@ class Engine:
             await self._write_progress(ended)
             return ended
         finally:
+            self._over = True
             everything = {flushing, telling, working, *self._tasks}
             for task in everything:
                 task.cancel()
@@ -296,7 +298,8 @@ class Engine:
                 good = state.outcome is End.SUCCEEDED
                 now = next_of(work.place, state, self._run)
                 if now is not None:
-                    if not self._may_submit():
+                    # A portion is over for new documents only; of those begun none is left half done.
+                    if self._ended is not None and self._ended.state != "portion":
                         break
                     await asyncio.sleep(random.uniform(0.5, 1.0) * min(2.0**now.generation, RETRY_PAUSE))  # noqa: S311 - jitter
             self._count_row(segment, work.place)
@@ -376,14 +379,14 @@ class Engine:
             else:
                 self._tally.failed += count
         for kind, words, count in mark.reasons:
-            self._tally.reasons[(kind, words)] += count
+            self._tally.note(kind, words, count)
         self._begun += sum(count for run, count in mark.begun.items() if int(run) >= self._run.began)
         self._jobs += mark.jobs
 
     def _put_down(self, segment: OpenSegment) -> None:
         """Let go of a segment; the last one to do so closes it."""
         segment.busy -= 1
-        if segment.busy == 0 and segment.handed_out:
+        if segment.busy == 0 and segment.handed_out and not self._over:
             task = asyncio.create_task(self._close(segment))
             self._tasks.add(task)
             task.add_done_callback(self._finished)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Submits refused in the same words, with none accepted before: the request is wrong, not the documents.
 SAME_REFUSALS = 10
+#: Different reasons that are told apart.
+MOST_REASONS = 1_000
 
 
 @dataclass(slots=True)
@@ -52,7 +54,14 @@ class Tally:
             self.failed += 1
         self.consecutive_rejections = self.consecutive_rejections + 1 if status == "rejected" else 0
         if status != "succeeded":
-            self.reasons[(error_type or "", words or "")] += 1
+            self.note(error_type, words)
+
+    def note(self, error_type: str | None, words: str | None, count: int = 1) -> None:
+        """Count a reason; of very many different ones the rest is counted as one."""
+        reason = (error_type or "", words or "")
+        if reason not in self.reasons and len(self.reasons) >= MOST_REASONS:
+            reason = ("", "another reason")
+        self.reasons[reason] += count
 
 
 def failure(policy: Policy, tally: Tally) -> str | None:

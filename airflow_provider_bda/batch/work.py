@@ -67,10 +67,10 @@ def next_of(place: int, state: DocumentState, run: Run) -> Work | None:
         return Work(place, 0, None, None, run.number, fresh=True)
     if last.end is None:
         return _same(place, state, last.run)
-    outcome = End(last.end["o"])
-    if outcome in OPEN_ENDS:
-        return _same(place, state, last.run) if run.redoes(last.end) else None
-    if run.redoes(last.end) or (outcome is End.BROKEN and _may_retry(state, run)):
+    again = run.redoes(last.end)
+    if again and last.end["o"] in OPEN_ENDS:
+        return _same(place, state, last.run)
+    if again or _may_retry(state, run) or _is_lost_for_good(state, run):
         return Work(place, state.generation + 1, None, None, run.number, fresh=False)
     return None
 
@@ -83,12 +83,22 @@ def _same(place: int, state: DocumentState, run: int) -> Work:
 
 
 def _may_retry(state: DocumentState, run: Run) -> bool:
+    if state.outcome is not End.BROKEN:
+        return False
     broken = [
         attempt
         for attempt in state.attempts.values()
         if attempt.end is not None and attempt.end["o"] == End.BROKEN and attempt.end["r"] == run.number
     ]
     return bool(broken) and len(broken) <= run.max_retries_per_document
+
+
+def _is_lost_for_good(state: DocumentState, run: Run) -> bool:
+    """Tell whether a clear asked for a lost job again in vain: nothing but another job can help."""
+    last = state.last
+    if last is None or last.end is None or state.outcome is not End.LOST:
+        return False
+    return bool(last.end["r"] == run.number == run.began and last.run < run.number)
 
 
 def request_for(run: Run, document: Document) -> dict[str, Any]:

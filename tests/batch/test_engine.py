@@ -440,3 +440,39 @@ def test_what_is_left_to_another_batch_is_skipped_for_that_run(a_batch):
     batch.clear()
     batch.work(service)
     assert statuses(batch) == ["succeeded"] * 3
+
+
+def test_of_a_portion_no_document_is_left_half_done(a_batch):
+    batch, service = (
+        a_batch(10),
+        FakeService(lambda uri, number: Outcome.SUCCEEDED if number else Outcome.BROKEN),
+    )
+    batch.order(max_documents=4)
+    assert batch.work(service).state == "portion"
+    assert statuses(batch) == ["succeeded"] * 4
+    assert len(service.jobs) == 8
+
+
+def test_a_job_that_is_lost_for_good_goes_again_only_after_a_clear(a_batch):
+    batch, service = (
+        a_batch(2),
+        FakeService(lambda uri, number: Outcome.SUCCEEDED if number else Outcome.LOST),
+    )
+    batch.order()
+    batch.work(service)
+    batch.retry()
+    batch.work(service)
+    assert statuses(batch) == ["failed", "failed"]
+    assert len(service.jobs) == 2
+    batch.clear()
+    batch.work(service)
+    assert statuses(batch) == ["succeeded", "succeeded"]
+    assert len(service.jobs) == 4
+
+
+def test_very_many_different_reasons_are_counted_in_bounded_memory(monkeypatch):
+    monkeypatch.setattr(policy_module, "MOST_REASONS", 3)
+    tally = policy_module.Tally(10)
+    for number in range(10):
+        tally.end("failed", "E", f"words {number}")
+    assert (len(tally.reasons), sum(tally.reasons.values())) == (4, 10)
