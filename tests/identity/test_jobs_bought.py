@@ -108,6 +108,8 @@ class Life:
 
     def a_try(self, dies_after=None, **settings):
         """Live through the worker's phase of one try; answer the result, the error or what it deferred with."""
+        # No retry comes so soon that a job of the try before counts as just bought.
+        time.sleep(_identity.JUST_NOW * 1.2)
         op, context = self.run.next_try()
         for name, value in {"dies_after": dies_after, **settings}.items():
             setattr(op, name, value)
