@@ -1,5 +1,12 @@
 from __future__ import annotations
 
-from tests.operators.conftest import aws, one_triggerer, running_emulator, shared_clients, triggerer_loop
+from tests.operators.conftest import (
+    aws,
+    built_clients,
+    one_triggerer,
+    running_emulator,
+    shared_clients,
+    triggerer_loop,
+)
 
-__all__ = ["aws", "one_triggerer", "running_emulator", "shared_clients", "triggerer_loop"]
+__all__ = ["aws", "built_clients", "one_triggerer", "running_emulator", "shared_clients", "triggerer_loop"]

@@ -53,10 +53,15 @@ def aws(running_emulator, monkeypatch):
     return aws
 
 
+@pytest.fixture(scope="session")
+def built_clients(running_emulator):
+    return {}
+
+
 @pytest.fixture
-def shared_clients(aws, monkeypatch):
-    """Let all hooks of a test share their clients: it does not ask how a worker builds one, only what it does."""
-    built = {}
+def shared_clients(aws, built_clients, monkeypatch):
+    """Let all hooks share their clients, for a test that does not ask how a worker builds one."""
+    built = built_clients
     of_hook, of_service = BdaBaseHook.get_client_type, BdaBaseHook.client_of
 
     def get_client_type(hook, *args, **kwargs):
