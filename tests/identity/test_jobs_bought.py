@@ -48,17 +48,9 @@ class Mortal:
 
     dies_after = None
 
-    @property
-    def hook(self):
-        hook = super().hook
-        if "a_call" not in self.__dict__:
-            self.a_call = hook.call
-            hook.call = self.call
-        return hook
-
-    def call(self, operation, request):
-        answer = self.a_call(operation, request)
-        self.die("submit", operation == method_name(self.job.start))
+    def start(self, request):
+        answer = super().start(request)
+        self.die("submit")
         return answer
 
     def _tell(self, context, job, request):
