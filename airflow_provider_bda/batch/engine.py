@@ -24,7 +24,7 @@ from airflow_provider_bda.batch.plan import FORMAT, Plan, Policy, Run
 from airflow_provider_bda.batch.policy import Tally, stop_reason
 from airflow_provider_bda.batch.progress import Progress, line
 from airflow_provider_bda.batch.submit import BatchRefused, Refused, Submitter
-from airflow_provider_bda.batch.work import Work, next_of, request_for, row_of, token_of
+from airflow_provider_bda.batch.work import GONE, NOT_SUBMITTED, Work, next_of, request_for, row_of, token_of
 from airflow_provider_bda.batch.writer import LedgerWriter
 from airflow_provider_bda.jobs.kind import Outcome
 
@@ -104,6 +104,7 @@ class Engine:
         self._freed = asyncio.Event()
         self._broke: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = False
+        self._full = False
         self._open = 0
         self._begun = 0
         self._jobs = 0
@@ -179,9 +180,11 @@ class Engine:
 
     async def _work_on(self, segment: OpenSegment) -> None:
         """Hand out everything in a segment that is to be done."""
-        works = files.work_of(segment, self._run)
+        works = await asyncio.to_thread(files.work_of, segment, self._run)
         left = {work.place for work in works}
         for place, document in enumerate(segment.documents):
+            if place % 500 == 0:
+                await asyncio.sleep(0)  # ten thousand at once would hold the loop
             state = segment.state(place)
             self._jobs += state.bought
             if state.last is not None and max(a.run for a in state.attempts.values()) >= self._run.began:
@@ -190,6 +193,8 @@ class Engine:
                 row = row_of(document, state, segment.states.skip(place))
                 self._tally.end(row["status"] or "failed", row["error_type"], row["error_message"])
         self._begun += len(segment.begun)
+        if self._jobs and self._submitter.accepted_at is None:
+            self._submitter.accepted_at = 0.0
         self._tally.consecutive_rejections = 0
         by_modality: dict[str, deque[Work]] = defaultdict(deque)
         for work in works:
@@ -208,21 +213,28 @@ class Engine:
         budget = self._budget(modality)
         announced: set[int] = set()
         while queue:
-            if queue[0].arn is None and not self._may_submit():
-                return  # the known jobs come first: all that is left would have to be submitted
+            if queue[0].arn is None and not self._may_submit(begun=queue[0].place in segment.begun):
+                return  # known jobs come first, then what was begun: all that is left may not be submitted
             if queue[0].arn is None and queue[0].place not in announced:
                 announced = await self._announce(segment, queue)
                 continue
-            if not await self._canary_allows(queue[0]):
+            if not await self._canary_allows(segment, queue[0]):
                 return
             await budget.acquire(self)
             work = queue.popleft()
-            if work.arn is None and not self._may_submit():
+            if (
+                segment.state(work.place).last is not None
+            ):  # another engine may have begun or ended it meanwhile
+                now = next_of(work.place, segment.state(work.place), self._run)
+                if now is None:
+                    budget.release(self)
+                    self._count_row(segment, work.place)
+                    continue
+                work = now
+            if work.arn is None and not self._may_submit(begun=work.place in segment.begun):
                 budget.release(self)
                 return
-            if work.place not in segment.begun:
-                segment.begun.add(work.place)
-                self._begun += 1
+            self._begin(segment, work.place)
             segment.busy += 1
             task = asyncio.create_task(self._do(segment, work, budget))
             self._tasks.add(task)
@@ -243,16 +255,25 @@ class Engine:
                 queue.popleft()
             for work in reversed(chunk):
                 now = next_of(work.place, segment.state(work.place), self._run)
+                if segment.state(work.place).last is not None:
+                    self._begin(segment, work.place)
                 if now is not None:
                     queue.appendleft(now if segment.state(work.place).last is not None else work)
                 else:
                     self._count_row(segment, work.place)
         return set(places)
 
-    async def _canary_allows(self, work: Work) -> bool:
+    def _begin(self, segment: OpenSegment, place: int) -> None:
+        if place not in segment.begun:
+            segment.begun.add(place)
+            self._begun += 1
+
+    async def _canary_allows(self, segment: OpenSegment, work: Work) -> bool:
         """Hold everything back until the first few have shown that the batch can work at all."""
         first = self._policy.canary
-        if work.arn is not None or not first or self._tally.succeeded or self._begun < first:
+        if work.arn is not None or work.place in segment.begun:
+            return True
+        if not first or self._tally.succeeded or self._begun < first:
             return True
         while self._tasks and self._ended is None:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -260,26 +281,37 @@ class Engine:
             if self._tally.succeeded:
                 return True
         if self._ended is None:
-            kind, words = next(iter(self._tally.reasons), ("", ""))
+            reasons = (
+                (reason, n) for reason, n in self._tally.reasons.most_common() if reason[0] != NOT_SUBMITTED
+            )
+            (kind, words), _ = next(reasons, (("", "no reason was given"), 0))
             self._stop(Ended("stopped", f"none of the first {first} documents succeeded: {kind}: {words}"))
         return False
 
-    def _may_submit(self) -> bool:
-        """Tell whether anything more may be submitted; note why not."""
+    def _may_submit(self, *, begun: bool) -> bool:
+        """Tell whether a document may be submitted; note why not.
+
+        :param begun: whether it was begun before: a portion that is full is over for others only.
+        """
         if self._ended is not None:
-            return False
+            return begun and not self._is_over()
         run, now = self._run, time.time()
         if now >= run.deadline:
             self._stop(Ended("deadline", "wait_timeout has passed"))
         elif run.submit_until is not None and now >= run.submit_until:
             self._stop(Ended("portion", "submit_for has passed"))
-        elif run.max_documents is not None and self._begun >= run.max_documents:
+        elif not begun and run.max_documents is not None and self._begun >= run.max_documents:
+            self._full = True
             self._stop(
                 Ended("portion", f"{run.max_documents:,} documents were begun, which is the limit set")
             )
         elif (why := stop_reason(self._policy, self._tally)) is not None:
             self._stop(Ended("stopped", why))
         return self._ended is None
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing at all is submitted any more."""
+        return self._ended is not None and not self._full
 
     def _stop(self, ended: Ended) -> None:
         if self._ended is None:
@@ -298,8 +330,7 @@ class Engine:
                 good = state.outcome is End.SUCCEEDED
                 now = next_of(work.place, state, self._run)
                 if now is not None:
-                    # A portion is over for new documents only; of those begun none is left half done.
-                    if self._ended is not None and self._ended.state != "portion":
+                    if self._is_over():
                         break
                     await asyncio.sleep(random.uniform(0.5, 1.0) * min(2.0**now.generation, RETRY_PAUSE))  # noqa: S311 - jitter
             self._count_row(segment, work.place)
@@ -318,9 +349,10 @@ class Engine:
             request = request_for(self._runs[work.run], document)
             token = token_of(self._plan.batch_id, document.document_id, work.generation, request)
             until = self._run.deadline
-            answer = await self._submitter.submit({**request, "clientToken": token}, budget, until)
+            body = {**request, "clientToken": token}
+            answer = await self._submitter.submit(body, budget, until, self._is_over)
             if answer is None:
-                self._may_submit()
+                self._may_submit(begun=True)
                 return False
             if isinstance(answer, Refused):
                 self._end(segment, who, End.REJECTED, type=answer.error_type, words=answer.words)
@@ -332,13 +364,18 @@ class Engine:
             self._record(segment, {"k": "job", **who, "arn": arn, "at": at})
         deadline = self._run.deadline
         if self._run.document_timeout is not None:
-            deadline = min(deadline, at + self._run.document_timeout)
+            deadline = min(deadline, max(at, self._run.started_at) + self._run.document_timeout)
         event = await self.service.wait(arn, deadline=deadline, interval=self._interval())
         await self._note(segment, {**who, "arn": arn, "sub": at}, event)
         return True
 
     async def _note(self, segment: OpenSegment, who: dict[str, Any], event: JobEvent) -> None:
         end = _ENDS[event.outcome]
+        if end is End.LOST and event.error_type != GONE:
+            # It says nothing of this document: every job would be bought and none ever be seen to end.
+            raise BatchRefused(
+                f"the status of jobs cannot be read: {event.error_type}: {event.error_message}"
+            )
         more: dict[str, Any] = {"type": event.error_type, "words": event.error_message}
         if end is End.TIMEOUT and not event.error_type:
             more = {
@@ -393,6 +430,7 @@ class Engine:
 
     async def _close(self, segment: OpenSegment) -> None:
         await self.writer.flush()
+        await files.catch_up(self.store, self.layout, segment, self.writer.name, everything=True)
         await files.close_segment(self.store, self.layout, segment, self._run)
         self._open -= 1
         self._freed.set()

@@ -86,6 +86,7 @@ class Run(_Json):
     :param began: the number of the run a clear began; a retry keeps it.
     :param max_tries: of the task instance: another one than the last run's means a clear.
     :param again: outcomes of earlier runs that are to be done again.
+    :param redo: outcomes of before the clear that are: what a clear ordered, its retries go on with.
     :param request: members of InvokeDataAutomationAsync that all documents share, names resolved.
     :param output_s3_uri: the prefix the service writes under.
     :param max_open_jobs: jobs that may be open at once, by modality.
@@ -106,6 +107,7 @@ class Run(_Json):
     request: dict[str, Any]
     output_s3_uri: str
     again: list[str] = field(default_factory=list)
+    redo: list[str] = field(default_factory=list)
     max_open_jobs: dict[str, int] = field(default_factory=dict)
     submit_rate: float | None = None
     max_retries_per_document: int = 2
@@ -119,7 +121,11 @@ class Run(_Json):
 
     def redoes(self, end: Mapping[str, Any]) -> bool:
         """Tell whether what ended so in an earlier run is to be done again in this one."""
-        return end["r"] < self.number and (end["o"] in self.again)
+        return self.redoes_outcome(end["o"], end["r"])
+
+    def redoes_outcome(self, outcome: str, run: int) -> bool:
+        """Tell whether an outcome of an earlier run is to be done again in this one."""
+        return (run < self.number and outcome in self.again) or (run < self.began and outcome in self.redo)
 
 
 def expected_cost(estimate: Mapping[str, Any]) -> float | None:
@@ -128,16 +134,16 @@ def expected_cost(estimate: Mapping[str, Any]) -> float | None:
     return cost / documents if cost is not None and documents else None
 
 
-def orders_for(last: Run | None, *, max_tries: int, redrive: str) -> tuple[int, int, list[str]]:
+def orders_for(last: Run | None, *, max_tries: int, redrive: str) -> dict[str, Any]:
     """Answer number, beginning and what is done again for the next run.
 
     :param last: the run before, if any.
     :param redrive: "failed", "all" or "none": what a clear does again.
     """
     if last is None:
-        return 0, 0, []
+        return {"number": 0, "began": 0, "again": [], "redo": []}
     number = last.number + 1
     if last.max_tries == max_tries:  # a retry: what can still become a success at no fault of the document's
-        return number, last.began, sorted(RETRY)
+        return {"number": number, "began": last.began, "again": sorted(RETRY), "redo": last.redo}
     again = {"failed": set(End) - {End.SUCCEEDED}, "all": set(End), "none": set()}[redrive]
-    return number, number, sorted(again)
+    return {"number": number, "began": number, "again": [], "redo": sorted(again)}

@@ -149,14 +149,17 @@ def write_plan(
     return plan
 
 
-def reopen(s3: Any, layout: BatchLayout) -> bool:
-    """Take the summary of a batch away that ended and goes on now; answer whether there was one."""
-    ended = read_json(s3, layout.summary) is not None
-    if ended:
+def has_ended(s3: Any, layout: BatchLayout) -> bool:
+    """Tell whether a batch has come to an end before."""
+    return read_json(s3, layout.summary) is not None
+
+
+def reopen(s3: Any, layout: BatchLayout) -> None:
+    """Take the summary of a batch away that has ended and goes on now."""
+    if has_ended(s3, layout):
         bucket, key = split_uri(layout.summary)
         with storage("delete", layout.summary):
             s3.delete_object(Bucket=bucket, Key=key)
-    return ended
 
 
 def claim_again(
@@ -210,19 +213,19 @@ def write_run(
     :param runs: those so far.
     :raises BdaError: another worker runs the same task instance at this moment.
     """
-    number, began, again = orders_for(runs[-1] if runs else None, max_tries=draft.max_tries, redrive=redrive)
-    run = replace(draft, number=number, began=began, again=again)
+    orders = orders_for(runs[-1] if runs else None, max_tries=draft.max_tries, redrive=redrive)
+    run = replace(draft, **orders)
     body = json.dumps(run.to_json(), indent=2).encode()
     try:
-        _put(s3, layout.run(number), body, {**tagging, "IfNoneMatch": "*"})
+        _put(s3, layout.run(run.number), body, {**tagging, "IfNoneMatch": "*"})
     except BdaError as error:
-        there = read_json(s3, layout.run(number))
+        there = read_json(s3, layout.run(run.number))
         if there is None:
             raise
         # botocore may have repeated a call whose answer was lost: then what is there is ours.
         if there != json.loads(body):
             raise BdaError(
-                f"{layout.run(number)} is there already: another worker has begun this try of the batch. A retry goes "
+                f"{layout.run(run.number)} is there already: another worker has begun this try of the batch. A retry goes "
                 "on from there"
             ) from error
     return run

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Objects read at once.
 READS = 16
 #: Seconds by which the clocks of two writers of one ledger may differ.
-SKEW = 600.0
+SKEW = 900.0
 
 
 class Store(Protocol):
@@ -48,6 +48,7 @@ class OpenSegment:
     :param documents: of the manifest, in order.
     :param states: what the ledger says of them.
     :param read: the ledger's files taken in so far.
+    :param listed_at: epoch seconds at which they were listed last.
     :param begun: documents that count as begun since the last clear.
     :param busy: documents in hand.
     :param handed_out: whether everything in it was handed out.
@@ -57,6 +58,7 @@ class OpenSegment:
     documents: list[Document]
     states: Segment
     read: set[str] = field(default_factory=set)
+    listed_at: float = 0.0
     begun: set[int] = field(default_factory=set)
     busy: int = 0
     handed_out: bool = False
@@ -70,7 +72,7 @@ async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSe
     """Read a segment's manifest and all of its ledger."""
     body = await store.get(layout.manifest(number))
     documents = await asyncio.to_thread(_documents, body)
-    segment = OpenSegment(number, documents, Segment(len(documents)))
+    segment = OpenSegment(number, documents, Segment(len(documents)), listed_at=time.time())
     uris = await store.list(layout.ledger(number))
     records = await _read_records(store, uris)
     await asyncio.to_thread(_add, segment, records)  # nobody else holds the segment yet
@@ -78,13 +80,18 @@ async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSe
     return segment
 
 
-async def catch_up(store: Store, layout: BatchLayout, segment: OpenSegment, own: str) -> bool:
+async def catch_up(
+    store: Store, layout: BatchLayout, segment: OpenSegment, own: str, *, everything: bool = False
+) -> bool:
     """Take in what other engines have written meanwhile; answer whether there was anything.
 
     :param own: the name of our own writer, whose files are not read.
+    :param everything: look at all files, however old their name says they are.
     """
-    since = f"{max(int((time.time() - SKEW) * 1000), 0):013d}"
+    since = "" if everything else f"{max(int((segment.listed_at - SKEW) * 1000), 0):013d}"
+    now = time.time()
     found = await store.list(layout.ledger(segment.number), since)
+    segment.listed_at = now
     news = [uri for uri in found if own not in uri and uri not in segment.read]
     _add(segment, await _read_records(store, news))
     segment.read.update(news)
@@ -115,7 +122,7 @@ class Mark:
     :param statuses: status -> documents, as in the rows.
     :param ends: outcome, or "skipped" -> documents that were not refused before submit.
     :param begun: run of a document's last attempt -> documents.
-    :param left: documents of which nothing ended.
+    :param left: documents there is still something to do for.
     :param jobs: bought for it.
     :param reasons: (error type, words, documents) of what did not succeed, the commonest first.
     """
@@ -134,8 +141,9 @@ class Mark:
         """Tell whether the run has nothing to do in this segment."""
         if self.run == run.number:
             return True
-        undone = [*run.again, *(["skipped"] if run.again else [])]
-        return self.left == 0 and not any(self.ends.get(outcome) for outcome in undone)
+        again = any(count and run.redoes_outcome(end, self.run) for end, count in self.ends.items())
+        # What was left to another batch is looked at anew by every run.
+        return self.left == 0 and not again and not self.ends.get("skipped")
 
 
 #: How many different reasons a mark keeps.
@@ -185,14 +193,15 @@ def _rows(segment: OpenSegment, run: Run) -> tuple[bytes, Mark]:
     ends: Counter[str] = Counter()
     begun: Counter[str] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
-    left = jobs = 0
+    jobs = 0
+    # Also what has a row of before a clear and was not done again yet.
+    left = len(work_of(segment, run))
     for place, row in enumerate(rows_of(segment.documents, segment.states)):
         state = segment.state(place)
         jobs += state.bought
         if state.last is not None:
             begun[str(max(attempt.run for attempt in state.attempts.values()))] += 1
         if row["status"] is None:
-            left += 1
             continue
         statuses[row["status"]] += 1
         if row["status"] == "skipped":

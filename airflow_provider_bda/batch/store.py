@@ -25,8 +25,9 @@ T = TypeVar("T")
 PATIENCE = 600.0
 LONGEST_PAUSE = 20.0
 CALL_TIMEOUT = 90.0
-#: What S3 answers to If-None-Match where the object is there, or is being written at this moment.
-_THERE = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+#: What S3 answers to If-None-Match where the object is there, and where another write of it is under way.
+_THERE = frozenset({"PreconditionFailed", "412"})
+_BUSY = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"})
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
@@ -129,7 +130,7 @@ class S3Store:
                     client is not None and error.code in REFUSALS and pool.refused(self._target, "s3", client)
                 )
                 wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-                passes = error.nature in {Nature.THROTTLED, Nature.TRANSIENT} or newer
+                passes = error.nature in {Nature.THROTTLED, Nature.TRANSIENT} or error.code in _BUSY or newer
                 if not passes or loop.time() + wait > give_up:
                     raise StoreError(f"{uri}: {error.code}: {error.message}", error.code) from raised
                 await asyncio.sleep(wait)

@@ -14,6 +14,8 @@ from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.rate import AdaptiveRate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_bda.batch.budget import Budget
     from airflow_provider_bda.jobs.decision import CallError
     from airflow_provider_bda.jobs.event import JobEvent
@@ -24,6 +26,8 @@ OF_THE_DOCUMENT = frozenset({"ValidationException", "ParamValidationError"})
 #: Submits a second to begin with, and never passed where nothing else is said.
 SUBMIT_RATE = 50.0
 LONGEST_PAUSE = 30.0
+#: Refusals of one document, while others are taken, after which they are its own.
+OWN_REFUSALS = 3
 
 
 class Service(Protocol):
@@ -71,28 +75,35 @@ class Submitter:
         self.rate = AdaptiveRate(ceiling, ceiling)
         self.throttled = 0
         self._service = service
-        self._accepted = False
+        #: When a submit was accepted last, by this engine or, as its ledger says, by an earlier one.
+        self.accepted_at: float | None = None
         self._refusals: dict[str, int] = {}
         self._withdrawn_since: float | None = None
 
     async def submit(
-        self, request: dict[str, Any], budget: Budget, deadline: float
+        self,
+        request: dict[str, Any],
+        budget: Budget,
+        deadline: float,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> Submitted | Refused | None:
-        """Submit until there is an answer; None where the deadline came first.
+        """Submit until there is an answer; None where the deadline came first, or nothing more is to be submitted.
+
+        :param is_over: tells whether nothing more is to be submitted.
 
         :raises BatchRefused: the refusal concerns the whole batch.
         """
-        pause = 1.0
+        pause, began, refusals = 1.0, time.monotonic(), 0
         while True:
             await self.rate.acquire()
-            if time.time() >= deadline:
+            if time.time() >= deadline or is_over():
                 return None
             try:
                 arn = await self._service.submit(request)
             except CALL_ERRORS as raised:
                 error = call_error(raised)
             else:
-                self._accepted, self._withdrawn_since = True, None
+                self.accepted_at, self._withdrawn_since = time.monotonic(), None
                 return Submitted(arn, time.time())
             if error.nature is Nature.THROTTLED:
                 self.throttled += 1
@@ -104,14 +115,19 @@ class Submitter:
             elif error.nature is not Nature.TRANSIENT and error.code not in STALE_CREDENTIALS:
                 if error.code in OF_THE_DOCUMENT:
                     return self._refused(error)
+                refusals += 1
+                if refusals > OWN_REFUSALS and (self.accepted_at or 0.0) > began:
+                    return Refused(error.code, error.message)  # others were taken meanwhile: it is its own
                 self._withdrawn(error)
             await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), max(deadline - time.time(), 0)))  # noqa: S311 - jitter
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _refused(self, error: CallError) -> Refused:
         """Take a refusal for the document's, unless nothing but the same refusal ever came."""
+        if self.accepted_at is not None:
+            return Refused(error.code, error.message)
         count = self._refusals[error.message] = self._refusals.get(error.message, 0) + 1
-        if count >= SAME_REFUSALS and not self._accepted:
+        if count >= SAME_REFUSALS:
             raise BatchRefused(
                 f"the service refused the first {count} documents in the same words: {error.code}: {error.message}"
             )
@@ -122,5 +138,5 @@ class Submitter:
         now = time.monotonic()
         if self._withdrawn_since is None:
             self._withdrawn_since = now
-        if not self._accepted or now - self._withdrawn_since >= PERMANENT_MUST_PERSIST:
+        if self.accepted_at is None or now - self._withdrawn_since >= PERMANENT_MUST_PERSIST:
             raise BatchRefused(f"the service refused to take jobs: {error.code}: {error.message}")

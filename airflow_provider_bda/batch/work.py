@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from airflow_provider_bda.batch.plan import Run
 
 
+#: The service's code for a job it knows nothing of.
+GONE = "ResourceNotFoundException"
+#: Error type of a document that was refused before it was submitted.
+NOT_SUBMITTED = "NotSubmitted"
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One document to be done.
@@ -39,8 +45,8 @@ class Work:
 def left_to_do(documents: list[Document], segment: Segment, run: Run) -> list[Work]:
     """Answer what a run has to do in a segment, in the order in which it should.
 
-    First the jobs that are known, then those that may have been submitted (the sooner, the surer the service still
-    knows their tokens), then the rest.
+    First the jobs that are known, then what goes again, then those that may have been submitted (the sooner, the surer
+    the service still knows their tokens), then the rest.
     """
     known: list[Work] = []
     rest: list[Work] = []
@@ -57,7 +63,9 @@ def left_to_do(documents: list[Document], segment: Segment, run: Run) -> list[Wo
         if work is None:
             continue
         (known if work.arn else rest).append(work)
-    return [*known, *unsure, *rest]
+    # What was begun comes before what was not: a portion that is full is over for the latter only.
+    begun = [work for work in rest if not work.fresh]
+    return [*known, *begun, *unsure, *(work for work in rest if work.fresh)]
 
 
 def next_of(place: int, state: DocumentState, run: Run) -> Work | None:
@@ -97,6 +105,8 @@ def _is_lost_for_good(state: DocumentState, run: Run) -> bool:
     """Tell whether a clear asked for a lost job again in vain: nothing but another job can help."""
     last = state.last
     if last is None or last.end is None or state.outcome is not End.LOST:
+        return False
+    if last.end.get("type") != GONE:
         return False
     return bool(last.end["r"] == run.number == run.began and last.run < run.number)
 
@@ -178,5 +188,5 @@ def row_of(document: Document, state: DocumentState, skip: tuple[int, str] | Non
     if skip is not None and outcome is not End.SUCCEEDED and skip[0] >= (end.get("r") or 0):
         row |= {"status": "skipped", "error_type": "Skipped", "error_message": skip[1]}
     if document.rejection is not None:
-        row |= {"status": "rejected", "error_type": "NotSubmitted", "error_message": document.rejection}
+        row |= {"status": "rejected", "error_type": NOT_SUBMITTED, "error_message": document.rejection}
     return row

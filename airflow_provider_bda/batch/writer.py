@@ -82,6 +82,8 @@ class LedgerWriter:
                     continue
                 self._wake.clear()
             await self.flush()
+            if self._count:  # came meanwhile, and was not the first of its kind to wake us
+                self._wake.set()
 
     async def flush(self) -> None:
         """Write everything that waits.

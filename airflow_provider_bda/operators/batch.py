@@ -276,6 +276,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         plan = prepare.read_plan(s3, layout)
         if self._only_told:
             return self._dry(layout, draft, incremental)
+        fresh = plan is None
         if plan is None:
             identity = {
                 "dag_id": ti.dag_id,
@@ -292,11 +293,12 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             f"{plan.skipped:,}",
         )
         draft = self._within_budget(draft, plan)
+        # Before the orders are written: else the next retry would compare the changed project with itself.
+        self._compare(runs[-1] if runs else None, draft)
         run = prepare.write_run(s3, layout, draft, runs, redrive=self.redrive, tagging=self._tagging)
-        self._compare(runs[-1] if runs else None, run)
-        ended = bool(runs) and prepare.reopen(s3, layout)
-        if runs and incremental is not None:
-            self._keep_claims(layout, plan, run, incremental, ended=ended)
+        if not fresh and incremental is not None:
+            self._keep_claims(layout, plan, run, incremental)
+        prepare.reopen(s3, layout)
         if self.do_xcom_push:
             ti.xcom_push(
                 key=XCOM_KEY,
@@ -422,7 +424,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         :raises BdaInputError: it cannot be told what a document costs.
         """
         cost = expected_cost(plan.estimate)
-        if self.max_cost_usd is None:
+        if self.max_cost_usd is None or plan.documents == plan.rejected:
             return replace(draft, cost_per_document=cost)
         if not cost:
             raise BdaInputError(
@@ -471,12 +473,11 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         plan: Plan,
         run: Run,
         incremental: prepare.Incremental,
-        *,
-        ended: bool,
     ) -> None:
-        # A batch that has ended has given back what it did not do.
+        # A batch that has ended has given back what it did not do, and what was left to others is asked for anew.
         until = run.deadline + LEASE_MARGIN
-        if not ended and incremental.index.extend(owner=layout.batch_id, until=until):
+        ended = prepare.has_ended(self._s3, layout)
+        if run.number == 1 and not ended and incremental.index.extend(owner=layout.batch_id, until=until):
             return
         others = prepare.claim_again(self._s3, layout, plan, run, incremental, self._tagging)
         if others:
@@ -525,7 +526,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
 
     def _finish(self, layout: BatchLayout, ended: Mapping[str, Any]) -> dict[str, Any]:
         s3 = self._s3
-        plan, run = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)[-1]
+        plan, runs = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)
+        run = runs[-1]
         if plan is None:
             raise BdaBatchError(f"{layout.plan} is gone: the batch's files were deleted while it ran")
         summary = finish_batch(
@@ -534,7 +536,9 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             cost_per_job_usd=run.cost_per_document,
             put=self._tagging,
         )
-        if (incremental := self._incremental(run, run.project_state)) is not None:
+        # The first run's: by it the documents were claimed.
+        state = runs[0].project_state
+        if state and (incremental := self._incremental(run, state)) is not None:
             told = closing.tell_index(s3, layout, plan, run, incremental, ended["state"])
             self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
         if self.on_project_change != "ignore":

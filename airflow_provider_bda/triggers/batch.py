@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -11,6 +12,10 @@ from airflow_provider_bda.waiting import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+#: Seconds before which no event is yielded: up to 3.3.2 Airflow fails a task whose trigger fires before the scheduler
+#: has read that the deferring worker ended.
+SETTLE = 7.0
 
 
 class BatchTrigger(BaseTrigger):
@@ -68,6 +73,7 @@ class BatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Drive the engine, tell the task's log how far it is, and yield the event."""
+        until = asyncio.get_running_loop().time() + SETTLE
         module = await load("airflow_provider_bda.batch.drive")
         common = (self.region_name, self.verify, self.botocore_config)
         event = await module.drive(
@@ -77,6 +83,8 @@ class BatchTrigger(BaseTrigger):
             say=self._say,
             log_interval=self.log_interval,
         )
+        # With nothing to do the engine ends at once.
+        await asyncio.sleep(max(until - asyncio.get_running_loop().time(), 0.0))
         yield TriggerEvent(event)
 
     def _say(self, text: str, *, warning: bool = False) -> None:

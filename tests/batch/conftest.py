@@ -23,6 +23,7 @@ from tests.operators.conftest import aws, running_emulator
 __all__ = ["aws", "running_emulator"]
 
 LIMIT = 60.0
+ERROR_TYPES = {Outcome.SUCCEEDED: None, Outcome.LOST: "ResourceNotFoundException"}
 
 
 class FakeStore:
@@ -123,7 +124,7 @@ class FakeService:
             kind="data_automation",
             handle={"invocationArn": arn},
             outcome=job["outcome"],
-            error_type=None if job["outcome"] is Outcome.SUCCEEDED else "SomeError",
+            error_type=ERROR_TYPES.get(job["outcome"], "SomeError"),
             error_message=None if job["outcome"] is Outcome.SUCCEEDED else "it did not work",
             answer=answer,
         )
@@ -184,8 +185,8 @@ class Batch:
     def clear(self, **changes):
         """Give the orders of a run after a clear."""
         number = self.runs[-1].number + 1
-        again = ["broken", "lost", "rejected", "timeout"]
-        return self.order(**{"again": again, "began": number, "max_tries": number, **changes})
+        redo = ["broken", "lost", "rejected", "timeout"]
+        return self.order(**{"again": [], "redo": redo, "began": number, "max_tries": number, **changes})
 
     def engine(self, service, **more):
         """Build an engine, within a running loop."""
@@ -219,8 +220,9 @@ class Batch:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    """No pauses before a document goes again."""
+    """No pauses before a document goes again, nor for Airflow's sake."""
     monkeypatch.setattr(engine_module, "RETRY_PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.batch import engine as engine_module
 from airflow_provider_bda.batch import policy as policy_module
+from airflow_provider_bda.batch.budget import Budget
 from airflow_provider_bda.batch.ledger import Segment, lines, parse
 from airflow_provider_bda.batch.store import StoreError
 from airflow_provider_bda.batch.work import row_of
@@ -106,7 +108,7 @@ def test_a_retry_does_again_what_may_mend_and_a_clear_what_did_not_succeed(a_bat
     batch.work(service)
     assert statuses(batch) == ["succeeded"] * 4
     assert sorted(service.bought().values()) == [1, 1, 2, 2]
-    batch.clear(again=["broken", "lost", "rejected", "succeeded", "timeout"])
+    batch.clear(redo=["broken", "lost", "rejected", "succeeded", "timeout"])
     batch.work(service)
     assert sorted(service.bought().values()) == [2, 2, 3, 3]
 
@@ -476,3 +478,110 @@ def test_very_many_different_reasons_are_counted_in_bounded_memory(monkeypatch):
     for number in range(10):
         tally.end("failed", "E", f"words {number}")
     assert (len(tally.reasons), sum(tally.reasons.values())) == (4, 10)
+
+
+@pytest.mark.parametrize("redo", [["rejected"], ["rejected", "succeeded"]], ids=["failed", "all"])
+def test_the_retry_of_a_clear_goes_on_with_what_the_clear_was_to_do(a_batch, redo):
+    batch, service = a_batch(30, segment=10), FakeService(lambda uri, number: Outcome.REJECTED)
+    batch.order()
+    batch.work(service)
+    service.outcome_of = lambda uri, number: Outcome.SUCCEEDED
+    batch.clear(redo=redo, max_documents=4)
+    assert batch.work(service).state == "portion"
+    batch.retry(max_documents=None)
+    assert batch.work(service).state == "done"
+    assert statuses(batch) == ["succeeded"] * 30
+    assert set(service.bought().values()) == {2}
+
+
+def test_a_retry_after_the_canary_broke_tries_the_canary_again(a_batch):
+    batch, service = a_batch(20), FakeService(lambda uri, number: Outcome.BROKEN)
+    batch.order(policy={"canary": 2}, max_retries_per_document=0)
+    assert batch.work(service).state == "stopped"
+    service.outcome_of = lambda uri, number: Outcome.SUCCEEDED
+    batch.retry()
+    assert batch.work(service).state == "done"
+    assert statuses(batch) == ["succeeded"] * 20
+
+
+def test_a_retry_of_a_full_portion_does_its_broken_documents_again_and_no_others(a_batch):
+    batch, service = a_batch(20), FakeService(lambda uri, number: Outcome.BROKEN)
+    batch.order(max_documents=4, max_retries_per_document=0)
+    assert batch.work(service).state == "portion"
+    service.outcome_of = lambda uri, number: Outcome.SUCCEEDED
+    batch.retry()
+    assert batch.work(service).state == "portion"
+    assert statuses(batch) == ["succeeded"] * 4
+    assert len(service.jobs) == 8
+
+
+def test_a_status_that_may_not_be_read_stops_the_batch_and_loses_no_job(a_batch):
+    batch, service = a_batch(100), FakeService()
+    batch.order()
+    wait = service.wait
+
+    async def refused(arn, **more):
+        event = await wait(arn, **more)
+        return replace(
+            event, outcome=Outcome.LOST, error_type="AccessDeniedException", error_message="not yours"
+        )
+
+    service.wait = refused
+    ended = batch.work(service)
+    assert ended.state == "refused"
+    assert "the status of jobs cannot be read: AccessDeniedException: not yours" in ended.why
+    assert len(service.jobs) <= 2 * 8
+    service.wait = wait
+    batch.retry()
+    assert batch.work(service).state == "done"
+    assert len(service.jobs) == 100
+
+
+def test_a_document_that_alone_is_forbidden_is_rejected_and_holds_up_nobody(a_batch, monkeypatch):
+    monkeypatch.setattr("asyncio.sleep", _short(asyncio.sleep))
+    batch, service = a_batch(60), FakeService(seconds=0.02)
+    batch.order()
+    service.refuse = lambda request: (
+        refusal("AccessDeniedException", "not this one")
+        if request["inputConfiguration"]["s3Uri"].endswith("/7.pdf")
+        else None
+    )
+    assert batch.work(service).state == "done"
+    assert statuses(batch) == ["succeeded"] * 7 + ["rejected"] + ["succeeded"] * 52
+
+
+def test_an_engine_held_up_submits_nothing_that_another_has_done_meanwhile(a_batch):
+    batch, service = a_batch(100), FakeService(remembers=False)
+    batch.order()
+
+    async def main():
+        async with asyncio.timeout(LIMIT):
+            slow = batch.engine(service, budget_for=lambda modality, limit: Budget(limit))
+            gate = asyncio.Event()
+            submit = slow.service.submit
+
+            class Held:
+                """The service as the slow engine meets it: it comes to its second chunk only when the other is done."""
+
+                wait = staticmethod(service.wait)
+                custom_output_status = staticmethod(service.custom_output_status)
+                count = 0
+
+                async def submit(self, request):
+                    Held.count += 1
+                    if Held.count > 8:
+                        await gate.wait()
+                    return await submit(request)
+
+            held = Held()
+            slow.service = held
+            first = asyncio.create_task(slow.run())
+            await asyncio.sleep(0.3)
+            await batch.engine(service).run()
+            gate.set()
+            return await first
+
+    asyncio.run(main())
+    assert statuses(batch) == ["succeeded"] * 100
+    # What it had announced when it was held up is all that may be bought twice, by a service that forgets tokens.
+    assert len(service.jobs) <= 100 + engine_module.CHUNK

@@ -36,16 +36,17 @@ def write(s3, draft, runs, redrive="failed"):
 
 def test_a_retry_keeps_the_beginning_and_a_clear_begins_anew(s3):
     runs = []
-    for max_tries in (1, 1, 3):
+    for max_tries in (1, 1, 3, 3):
         runs.append(write(s3, replace(DRAFT, max_tries=max_tries), runs))
-    assert [(run.number, run.began, run.again) for run in runs] == [
-        (0, 0, []),
-        (1, 0, ["broken", "lost", "timeout"]),
-        (2, 2, ["broken", "lost", "rejected", "timeout"]),
+    assert [(run.number, run.began, run.again, run.redo) for run in runs] == [
+        (0, 0, [], []),
+        (1, 0, ["broken", "lost", "timeout"], []),
+        (2, 2, [], ["broken", "lost", "rejected", "timeout"]),
+        (3, 2, ["broken", "lost", "timeout"], ["broken", "lost", "rejected", "timeout"]),
     ]
     assert prepare.read_runs(s3, LAYOUT) == runs
-    assert write(s3, replace(DRAFT, max_tries=5), runs, "none").again == []
-    assert len(write(s3, replace(DRAFT, max_tries=7), prepare.read_runs(s3, LAYOUT), "all").again) == 5
+    assert write(s3, replace(DRAFT, max_tries=5), runs, "none").redo == []
+    assert len(write(s3, replace(DRAFT, max_tries=7), prepare.read_runs(s3, LAYOUT), "all").redo) == 5
 
 
 def test_of_two_workers_that_begin_the_same_try_one_is_told_so(s3):
