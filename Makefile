@@ -28,10 +28,10 @@ ui: $(NEWEST) ## The same, and Airflow stays up to look at until Ctrl-C
 	@$(BIN)/python -m demo --keep $(if $(DOCS),--docs "$(DOCS)") $(ARGS)
 
 test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
-	@$(BIN)/python -m pytest -m "not e2e" -n 3 $(ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist worksteal $(ARGS)
 
 test-lowest: $(LOWEST) ## The same, on the lowest versions we promise
-	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 $(ARGS)
+	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal $(ARGS)
 
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (minutes)
 	@$(BIN)/python -m pytest -m e2e -n 2 --dist loadfile $(ARGS)
