@@ -87,7 +87,9 @@ def test_every_kind_waits_deferred_and_succeeds(run: Any, aws: Emulator, airflow
         assert (saved["kind"], set(saved["handle"])) == (name, set(JOB_KINDS[name].handle))
     aws.clock.advance(61.0)
 
-    assert airflow.rest.wait_for_run(DAG_ID, run_id) == "success"
+    state = airflow.rest.wait_for_run(DAG_ID, run_id)
+    failed = {name: task for name, task in tasks(airflow, run_id).items() if task["state"] == "failed"}
+    assert (state, {name: airflow.rest.failure(task) for name, task in failed.items()}) == ("success", {})
     for name, task in tasks(airflow, run_id).items():
         result = airflow.rest.xcom(task)
         kind = JOB_KINDS[name]

@@ -48,7 +48,7 @@ def test_a_waiting_task_shows_its_job_and_its_links(
     saved = airflow.rest.xcom(task, "bda_job")
     links = airflow.rest.links(task)
     assert (saved["kind"], saved["handle"]) == ("data_automation", {"invocationArn": job.arn})
-    assert set(links) == {"BDA output", "BDA project"}
+    assert set(links) == {"BDA output", "BDA project", "Documents"}
     assert f"/s3/buckets/bda-e2e?region={aws.region}&prefix=out%2F{jobs.prefix}%2F" in (
         links["BDA output"] or ""
     )
