@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format docs bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-lowest lint format docs bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -33,11 +33,14 @@ test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
 test-lowest: $(LOWEST) ## The same, on the lowest versions we promise
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal $(ARGS)
 
-e2e: $(NEWEST) ## Run the tests that start a real Airflow (minutes)
-	@$(BIN)/python -m pytest -m e2e -n 2 --dist loadfile $(ARGS)
+e2e: $(NEWEST) ## Run the tests that start a real Airflow (a quarter of an hour)
+	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e/test_ui.py $(ARGS)
 
-e2e-lowest: $(LOWEST) ## Those about waiting and survival, on the lowest versions
-	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py tests/e2e/test_survival.py $(ARGS)
+e2e-ui: $(NEWEST) ## Those of the monitor, in a real browser (chromium)
+	@$(BIN)/python -m pytest -m e2e tests/e2e/test_ui.py $(ARGS)
+
+e2e-lowest: $(LOWEST) ## Those about waiting, on the lowest versions
+	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)
 
 lint: $(NEWEST) ## Check style, format, types and the import contract
 	$(BIN)/ruff check .

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 #: The whole of it takes a quarter of an hour: BDA_KILLS=20 BDA_DOCUMENTS=200.
-DOCUMENTS = int(os.environ.get("BDA_DOCUMENTS", "60"))
-KILLS = int(os.environ.get("BDA_KILLS", "4"))
+DOCUMENTS = int(os.environ.get("BDA_DOCUMENTS", "40"))
+KILLS = int(os.environ.get("BDA_KILLS", "3"))
 SUBMIT = "InvokeDataAutomationAsync"
 LIMIT = 600.0
 
