@@ -1,4 +1,4 @@
-"""Which AWS a component talks to: four arguments as one value. Pure: it opens nothing.
+"""Which AWS a component talks to: four arguments as one value; and what an S3 URI names. Pure: it opens nothing.
 
 It is frozen and hashable, so that it can key a pool of clients, and goes through a trigger's stored
 arguments and back without loss.
@@ -64,3 +64,9 @@ class AwsTarget:
             "verify": self.verify,
             "botocore_config": self.config,
         }
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Answer bucket and key of an S3 URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaError
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
@@ -38,12 +39,6 @@ _MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey"})
 def s3_of(hook: BdaBaseHook) -> Any:
     """Build a boto3 client of S3 with a hook's connection, with room for :data:`THREADS`."""
     return hook.client_of("s3", Config(max_pool_connections=THREADS))
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Answer bucket and key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 @contextmanager
@@ -79,7 +74,7 @@ def copy_of(s3: Any, uri: str) -> Iterator[tuple[IO[bytes], str]]:
     :raises FileNotFoundError: there is no such object.
     :raises BdaError: S3 refuses it.
     """
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     with tempfile.TemporaryFile() as copy:
         with storage("read", uri):
             etag = whole(lambda: _copy(s3.get_object(Bucket=bucket, Key=key), copy))
@@ -127,7 +122,7 @@ def write_json(s3: Any, uri: str, value: Mapping[str, Any], **put: Any) -> None:
     :param put: further arguments of PutObject, e.g. ``Tagging``.
     :raises BdaError: S3 refuses it.
     """
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     body = json.dumps(value, indent=2).encode()
     with storage("write", uri):
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **put)
@@ -139,7 +134,7 @@ def replace(s3: Any, uri: str, body: IO[bytes], etag: str, **put: Any) -> None:
     :param etag: of that version.
     :raises BdaError: somebody else has replaced it meanwhile, or S3 refuses it.
     """
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     with storage("write", uri):
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, IfMatch=etag, **put)
@@ -160,7 +155,7 @@ def objects_under(s3: Any, prefix_uri: str) -> Iterator[tuple[str, int]]:
     :raises FileNotFoundError: there is no such bucket.
     :raises BdaError: S3 refuses it.
     """
-    bucket, prefix = split_uri(prefix_uri)
+    bucket, prefix = split_s3_uri(prefix_uri)
     pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
     while True:
         with storage("list", prefix_uri):
@@ -184,7 +179,7 @@ class Upload:
         self._buffer = bytearray()
         self._id: str | None = None
         self._parts: list[dict[str, Any]] = []
-        bucket, key = split_uri(uri)
+        bucket, key = split_s3_uri(uri)
         self._where = {"Bucket": bucket, "Key": key}
 
     def __enter__(self) -> Self:

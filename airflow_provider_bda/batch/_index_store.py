@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class IndexStore:
     """
 
     def __init__(self, s3: Any, state_s3_uri: str, parallel: int) -> None:
-        bucket, _, prefix = state_s3_uri.removeprefix("s3://").partition("/")
+        bucket, prefix = split_s3_uri(state_s3_uri)
         if not state_s3_uri.startswith("s3://") or not bucket or not prefix.strip("/"):
             raise BdaInputError(
                 f"state_s3_uri must be a prefix of its own, like s3://bucket/bda-index/; it is {state_s3_uri!r}"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from airflow_provider_bda.batch._files import split_uri, whole
+from airflow_provider_bda.aws import split_s3_uri
+from airflow_provider_bda.batch._files import whole
 from airflow_provider_bda.results import ResultsError, load_results
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _read_body(s3: Any, metadata_uri: str, view: ResultsView) -> Body:
 
 
 def _read(s3: Any, uri: str) -> bytes:
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     try:
         answer = s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -104,7 +105,7 @@ def _pages_of(s3: Any, segment: Segment) -> int | None:
     uri = segment.paths.standard_output_path
     if not uri:
         return None
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     except ClientError:

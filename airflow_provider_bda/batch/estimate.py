@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch.checks import MODALITIES, suffix_of
 from airflow_provider_bda.batch.pages import count_pages
 from airflow_provider_bda.batch.prices import QUOTAS, UNITS, Prices
-from airflow_provider_bda.check.storage import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -301,7 +301,7 @@ class Census:
 
 def _pages_of(s3: Any, uri: str) -> int | None:
     """Count a file's pages out of its beginning and its end; what cannot be read is unknown."""
-    bucket, key = parts(uri)
+    bucket, key = split_s3_uri(uri)
     try:
         answer = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEAD - 1}")
         body = answer["Body"].read()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch.document import document_id_of
-from airflow_provider_bda.check.storage import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +46,7 @@ def _look(s3: Any, found: Found) -> Found:
     document = found.document
     if document.size is not None and document.etag is not None:
         return found
-    bucket, key = parts(document.input_s3_uri)
+    bucket, key = split_s3_uri(document.input_s3_uri)
     try:
         head = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:

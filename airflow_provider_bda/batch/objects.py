@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_bda.check.storage import parts, region_of_bucket
+from airflow_provider_bda.aws import split_s3_uri
+from airflow_provider_bda.check.storage import region_of_bucket
 from airflow_provider_bda.exceptions import BdaInputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def refusals(what: str, uri: str, action: str) -> Iterator[None]:
 
 
 def _words(code: str, uri: str, action: str) -> str | None:
-    bucket, key = parts(uri)
+    bucket, key = split_s3_uri(uri)
     absent = "; without s3:ListBucket AWS says the same of an object that is not there" * (
         action == "s3:GetObject"
     )
@@ -75,7 +76,7 @@ class S3Object(io.RawIOBase):
     def __init__(self, s3: Any, uri: str, *, what: str = "manifest") -> None:
         super().__init__()
         self._s3, self._uri, self._what, self._at = s3, uri, what, 0
-        self._bucket, self._key = parts(uri)
+        self._bucket, self._key = split_s3_uri(uri)
         with refusals(what, uri, "s3:GetObject"):
             head = self._head()
         self._etag: str = head["ETag"]

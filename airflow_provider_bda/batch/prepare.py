@@ -12,11 +12,11 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch._files import (
     copy_of,
     objects_under,
     read_json,
-    split_uri,
     storage,
     write_json,
 )
@@ -157,7 +157,7 @@ def has_ended(s3: Any, layout: BatchLayout) -> bool:
 def reopen(s3: Any, layout: BatchLayout) -> None:
     """Take the summary of a batch away that has ended and goes on now."""
     if has_ended(s3, layout):
-        bucket, key = split_uri(layout.summary)
+        bucket, key = split_s3_uri(layout.summary)
         with storage("delete", layout.summary):
             s3.delete_object(Bucket=bucket, Key=key)
 
@@ -232,7 +232,7 @@ def write_run(
 
 
 def _put(s3: Any, uri: str, body: bytes, more: Mapping[str, str]) -> None:
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3_uri(uri)
     with storage("write", uri):
         s3.put_object(Bucket=bucket, Key=key, Body=body, **more)
 

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch._files import (
     THREADS,
     copy_of,
     objects_under,
     read_json,
     s3_of,
-    split_uri,
     storage,
     write_json,
 )
@@ -173,8 +173,8 @@ def _purge_folder(s3: Any, folder: str, *, dry_run: bool) -> tuple[int, int]:
 
 
 def _delete(s3: Any, uris: list[str]) -> None:
-    bucket, _ = split_uri(uris[0])
-    objects = [{"Key": split_uri(uri)[1]} for uri in uris]
+    bucket, _ = split_s3_uri(uris[0])
+    objects = [{"Key": split_s3_uri(uri)[1]} for uri in uris]
     with storage("delete", uris[0]):
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
     if errors := answer.get("Errors"):

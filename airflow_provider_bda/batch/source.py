@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from airflow_provider_bda._checks import check_s3_uri, is_rendered
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch.checks import Rules, checked
 from airflow_provider_bda.batch.document import Document, document_id_of
 from airflow_provider_bda.batch.entry import URI_COLUMN, document_of
@@ -22,7 +23,6 @@ from airflow_provider_bda.batch.lookup import looked_up
 from airflow_provider_bda.batch.manifest import Found, at, csv_rows, json_lines
 from airflow_provider_bda.batch.objects import Buckets, refusals
 from airflow_provider_bda.batch.unique import Seen
-from airflow_provider_bda.check.storage import parts
 from airflow_provider_bda.exceptions import BdaInputError
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ class S3Prefix(_Described):
         return self._listed(s3, rules, chosen, output)
 
     def _listed(self, s3: Any, rules: Rules, chosen: _Filter, output: str | None) -> Iterator[Document]:
-        bucket, folder = parts(chosen.folder)
+        bucket, folder = split_s3_uri(chosen.folder)
         Buckets(s3, rules.region_name).check(bucket, "source")
-        skipped = parts(output)[1] if output and output.startswith(chosen.folder) else None
+        skipped = split_s3_uri(output)[1] if output and output.startswith(chosen.folder) else None
         where: dict[str, Any] = {"Bucket": bucket, "Prefix": folder + chosen.head}
         if not self.recursive:
             where["Delimiter"] = "/"
@@ -332,7 +332,7 @@ def _resolved(
 
 def _in_reach(found: Iterable[Found], name: str, buckets: Buckets) -> Iterator[Found]:
     for one in found:
-        buckets.check(parts(one.document.input_s3_uri)[0], f"{name}, line {one.line}")
+        buckets.check(split_s3_uri(one.document.input_s3_uri)[0], f"{name}, line {one.line}")
         yield one
 
 

@@ -10,6 +10,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -60,7 +61,7 @@ class S3Store:
         :raises FileNotFoundError: there is none.
         :raises StoreError: S3 refused or did not come back.
         """
-        bucket, key = split(uri)
+        bucket, key = split_s3_uri(uri)
 
         async def read(client: Any) -> bytes:
             span = {} if most is None else {"Range": f"bytes=0-{most - 1}"}
@@ -77,7 +78,7 @@ class S3Store:
         :return: whether it was written.
         :raises StoreError: S3 refused or did not come back.
         """
-        bucket, key = split(uri)
+        bucket, key = split_s3_uri(uri)
         condition = {"IfNoneMatch": "*"} if if_absent else {}
 
         async def write(client: Any) -> bool:
@@ -97,7 +98,7 @@ class S3Store:
         :param after: leave out what does not come after this name below the prefix.
         :raises StoreError: S3 refused or did not come back.
         """
-        bucket, prefix = split(prefix_uri)
+        bucket, prefix = split_s3_uri(prefix_uri)
         found: list[str] = []
         token: dict[str, str] = {"StartAfter": prefix + after} if after else {}
         while True:
@@ -138,9 +139,3 @@ class S3Store:
             else:
                 self.calls += 1
                 return answer
-
-
-def split(uri: str) -> tuple[str, str]:
-    """Answer bucket and key of an S3 URI."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.check.findings import Finding, Verdict
 from airflow_provider_bda.check.page import ONE_PAGE_PDF
 from airflow_provider_bda.check.scene import CONTROL, RUNTIME
@@ -140,7 +141,7 @@ def submit(scene: Scene) -> Iterator[Finding]:
         yield Finding(what, Verdict.FAIL, "it needs an output prefix: pass --output")
         return
     root = f"{plan.output_s3_uri.rstrip('/')}/_airflow_bda_check/{uuid4()}"
-    bucket, _, key = f"{root}/page.pdf".removeprefix("s3://").partition("/")
+    bucket, key = split_s3_uri(f"{root}/page.pdf")
     s3 = scene.client("s3")
     _, put = scene.attempt(
         what,

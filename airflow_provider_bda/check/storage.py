@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.check.findings import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 _NOTE = b"Written by airflow_provider_bda.check to see whether it may; it can be deleted.\n"
 
 
-def parts(uri: str) -> tuple[str, str]:
-    """Split an S3 URI into bucket and key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
 def _body(s3: Any, bucket: str, key: str, **more: Any) -> bytes:
     body: bytes = s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
     return body
@@ -30,7 +25,7 @@ def _body(s3: Any, bucket: str, key: str, **more: Any) -> bytes:
 
 def bucket_region(scene: Scene, what: str, uri: str) -> Iterator[Finding]:
     """Compare a bucket's Region with the job's: BDA takes none of another Region."""
-    bucket, _ = parts(uri)
+    bucket, _ = split_s3_uri(uri)
     answer, finding = scene.attempt(
         f"{what} bucket",
         lambda: region_of_bucket(scene.client("s3"), bucket),
@@ -64,7 +59,7 @@ def read_input(scene: Scene) -> Iterator[Finding]:
     if uri is None:
         return
     yield from bucket_region(scene, "input", uri)
-    bucket, key = parts(uri)
+    bucket, key = split_s3_uri(uri)
     s3 = scene.client("s3")
     listed, finding = scene.attempt(
         "list the input",
@@ -95,7 +90,7 @@ def write_output(scene: Scene) -> Iterator[Finding]:
     if uri is None:
         return
     yield from bucket_region(scene, "output", uri)
-    bucket, prefix = parts(f"{uri.rstrip('/')}/_airflow_bda_check/{uuid4()}")
+    bucket, prefix = split_s3_uri(f"{uri.rstrip('/')}/_airflow_bda_check/{uuid4()}")
     s3 = scene.client("s3")
     answer, finding = scene.attempt(
         "write the output",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
+
 if TYPE_CHECKING:
     from airflow_provider_bda.hooks.base import BdaBaseHook
 
@@ -17,7 +19,7 @@ def read_object(hook: BdaBaseHook, uri: str) -> bytes:
 
     :raises FileNotFoundError: there is no such object. (Without ``s3:ListBucket`` AWS says AccessDenied.)
     """
-    bucket, key = _parts(uri)
+    bucket, key = split_s3_uri(uri)
     try:
         body: bytes = _client(hook).get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
@@ -39,18 +41,13 @@ def read_first(hook: BdaBaseHook, folder: str, *names: str) -> tuple[str, bytes]
             return f"{root}/{name}", read_object(hook, f"{root}/{name}")
         except FileNotFoundError:
             continue
-    bucket, prefix = _parts(f"{root}/")
+    bucket, prefix = split_s3_uri(f"{root}/")
     ending = names[0][names[0].rfind(".") :]
     pages = _client(hook).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [row["Key"] for page in pages for row in page.get("Contents", []) if row["Key"].endswith(ending)]
     if len(keys) != 1:
         raise FileNotFoundError(f"{root}/{names[0]}")
     return f"s3://{bucket}/{keys[0]}", read_object(hook, f"s3://{bucket}/{keys[0]}")
-
-
-def _parts(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def _client(hook: BdaBaseHook) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobError, job_error
 from airflow_provider_bda.hooks._control_plane import ControlPlane
 from airflow_provider_bda.hooks.base import BdaBaseHook
@@ -81,7 +82,7 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
 
         :raises FileNotFoundError: there is no such object. (Without ``s3:ListBucket`` AWS says AccessDenied.)
         """
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = split_s3_uri(uri)
         try:
             body: bytes = self.s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:

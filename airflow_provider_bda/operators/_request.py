@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._checks import check_choice, check_each, is_rendered
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationHook
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
@@ -115,7 +116,7 @@ class DataAutomationRequest:
         """
         where = {"region_name": self.hook.conn_region_name, "aws_partition": self.hook.conn_partition}
         if output_prefix is not None:
-            bucket, _, prefix = output_prefix.removeprefix("s3://").partition("/")
+            bucket, prefix = split_s3_uri(output_prefix)
             BdaOutputLink.push(context, self, **where, bucket=bucket, prefix=prefix)
         project = request.get("dataAutomationConfiguration", {}).get("dataAutomationProjectArn")
         if project:

@@ -14,13 +14,14 @@ from anyio.lowlevel import RunVar
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.results import ResultsError
 from airflow_provider_bda.ui import airflow_data as data
 from airflow_provider_bda.ui import monitor
 from airflow_provider_bda.ui.access import GetUserDep, readable, reads_documents, reads_tasks
 from airflow_provider_bda.ui.batches import Batch
 from airflow_provider_bda.ui.documents import Document, Hidden, Nothing, mode, pretty
-from airflow_provider_bda.ui.reading import ReadError, Source, parts
+from airflow_provider_bda.ui.reading import ReadError, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -422,7 +423,7 @@ def _links(uri: Any, region: str | None) -> dict[str, str]:
     """Answer the address of an S3 place in the AWS console; the browser shows it and loads nothing of it."""
     if not isinstance(uri, str) or not uri.startswith("s3://"):
         return {}
-    bucket, key = parts(uri)
+    bucket, key = split_s3_uri(uri)
     folder = key.rpartition("/")[0] if key.endswith(".json") else key
     # The partition as the Region tells it; the console finds the bucket's own Region.
     domain = "amazonaws.cn" if (region or "").startswith("cn-") else "aws.amazon.com"

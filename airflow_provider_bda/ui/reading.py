@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_provider_bda._compat import AirflowNotFoundException
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import missing_connection
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
@@ -158,7 +159,7 @@ class Source:
         """
 
         def ask() -> tuple[bool, int]:
-            bucket, key = parts(uri)
+            bucket, key = split_s3_uri(uri)
             try:
                 self._called(self.client.head_object, Bucket=bucket, Key=key)
             except FileNotFoundError:
@@ -173,7 +174,7 @@ class Source:
 
         :raises ReadError: S3 refused or did not answer.
         """
-        bucket, key = parts(prefix)
+        bucket, key = split_s3_uri(prefix)
         try:
             answer = self._called(
                 self.client.list_objects_v2, Bucket=bucket, Prefix=key, MaxKeys=min(most, 1000)
@@ -183,7 +184,7 @@ class Source:
         return [(f"s3://{bucket}/{row['Key']}", row["ETag"]) for row in answer.get("Contents", [])]
 
     def _get(self, uri: str) -> Any:
-        bucket, key = parts(uri)
+        bucket, key = split_s3_uri(uri)
         return self._called(self.client.get_object, Bucket=bucket, Key=key)
 
     @staticmethod
@@ -198,12 +199,6 @@ class Source:
             raise ReadError(f"S3 refused {where} to the task's connection: {code}") from error
         except BotoCoreError as error:
             raise ReadError(f"S3 did not answer for {where}: {type(error).__name__}") from error
-
-
-def parts(uri: str) -> tuple[str, str]:
-    """Split an S3 URI into bucket and key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def forget() -> None:
