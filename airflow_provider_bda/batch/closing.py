@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.batch._files import copy_of
@@ -31,19 +31,17 @@ def tell_index(
     """Tell the index which documents are processed, and let go of those that are free; answer how many it was told.
 
     :param ended: the state in which the engine ended.
-
     :raises BdaError: S3 refuses; a retry tells it again.
     """
     told = 0
     for number in range(plan.segments):
         statuses = statuses_in(s3, layout, number)
-        keys: dict[str | None, list[bytes]] = {"succeeded": [], "failed": [], "rejected": [], None: []}
+        keys: defaultdict[str | None, list[bytes]] = defaultdict(list)
         with copy_of(s3, layout.manifest(number)) as (manifest, _):
             for line in manifest:
                 document = Document.from_json(json.loads(line))
                 if document.rejection is None:
-                    status = statuses.get(document.document_id)
-                    keys.setdefault(status, []).append(incremental.key(run, document))
+                    keys[statuses.get(document.document_id)].append(incremental.key(run, document))
         incremental.index.commit(keys["succeeded"], owner=layout.batch_id)
         # A job of one that failed may still run; of one without a row nothing is known where the engine broke.
         free = keys["rejected"] + (keys[None] if ended in GOOD else [])
@@ -65,7 +63,6 @@ def verdict(
         failed=summary["failed"],
         rejected=summary["rejected"],
         skipped=summary["skipped"],
-        reasons=Counter(),
     )
     why = failure(Policy.from_json(run.policy), tally)
     if ended["state"] not in GOOD:

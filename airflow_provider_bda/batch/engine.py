@@ -187,7 +187,7 @@ class Engine:
                 await asyncio.sleep(0)  # ten thousand at once would hold the loop
             state = segment.state(place)
             self._jobs += state.bought
-            if state.last is not None and max(a.run for a in state.attempts.values()) >= self._run.began:
+            if state.begun_in is not None and state.begun_in >= self._run.began:
                 segment.begun.add(place)
             if place not in left:
                 row = row_of(document, state, segment.states.skip(place))
@@ -222,9 +222,8 @@ class Engine:
                 return
             await budget.acquire(self)
             work = queue.popleft()
-            if (
-                segment.state(work.place).last is not None
-            ):  # another engine may have begun or ended it meanwhile
+            # Another engine may have begun or ended it meanwhile.
+            if segment.state(work.place).last is not None:
                 now = next_of(work.place, segment.state(work.place), self._run)
                 if now is None:
                     budget.release(self)

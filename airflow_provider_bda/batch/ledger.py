@@ -82,6 +82,11 @@ class DocumentState:
         return self.attempts.get(self.generation)
 
     @property
+    def begun_in(self) -> int | None:
+        """The latest run that began an attempt; None where nothing is known."""
+        return max((attempt.run for attempt in self.attempts.values()), default=None)
+
+    @property
     def outcome(self) -> End | None:
         """How the last attempt ended; None while it has not."""
         last = self.last

@@ -199,8 +199,8 @@ def _rows(segment: OpenSegment, run: Run) -> tuple[bytes, Mark]:
     for place, row in enumerate(rows_of(segment.documents, segment.states)):
         state = segment.state(place)
         jobs += state.bought
-        if state.last is not None:
-            begun[str(max(attempt.run for attempt in state.attempts.values()))] += 1
+        if state.begun_in is not None:
+            begun[str(state.begun_in)] += 1
         if row["status"] is None:
             continue
         statuses[row["status"]] += 1

@@ -51,8 +51,6 @@ class S3Store:
 
     def __init__(self, target: AwsTarget) -> None:
         self._target = target
-        #: Calls that came through, for the one who keeps count.
-        self.calls = 0
 
     async def get(self, uri: str, most: int | None = None) -> bytes:
         """Read an object (GetObject).
@@ -137,5 +135,4 @@ class S3Store:
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                self.calls += 1
                 return answer

@@ -73,7 +73,6 @@ class Submitter:
     def __init__(self, service: Service, rate: float | None = None) -> None:
         ceiling = rate or SUBMIT_RATE
         self.rate = AdaptiveRate(ceiling, ceiling)
-        self.throttled = 0
         self._service = service
         #: When a submit was accepted last, by this engine or, as its ledger says, by an earlier one.
         self.accepted_at: float | None = None
@@ -106,11 +105,9 @@ class Submitter:
                 self.accepted_at, self._withdrawn_since = time.monotonic(), None
                 return Submitted(arn, time.time())
             if error.nature is Nature.THROTTLED:
-                self.throttled += 1
                 self.rate.on_throttled()
                 continue
             if error.code in QUOTA:
-                self.throttled += 1
                 budget.shrink()
             elif error.nature is not Nature.TRANSIENT and error.code not in STALE_CREDENTIALS:
                 if error.code in OF_THE_DOCUMENT:

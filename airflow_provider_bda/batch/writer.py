@@ -36,8 +36,6 @@ class LedgerWriter:
     def __init__(self, store: Store, layout: BatchLayout) -> None:
         #: In every file's name, so that nobody's is overwritten.
         self.name = uuid.uuid4().hex
-        #: Calls made.
-        self.calls = 0
         self._store = store
         self._layout = layout
         self._pending: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -103,5 +101,4 @@ class LedgerWriter:
                     self._count = sum(map(len, self._pending.values()))
                     raise
                 self._written += 1
-                self.calls += 1
                 self._credit -= 1

@@ -13,6 +13,7 @@ from airflow_provider_bda.hooks.base import BdaBaseHook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
 #: On the worker our deadline comes before Airflow's own execution_timeout, whose error knows no job: so many
 #: seconds, at most a tenth of it.
@@ -75,3 +76,12 @@ def execution_limit(task: BaseOperator) -> list[float]:
         return []
     most = float(task.execution_timeout.total_seconds())
     return [most - min(EXECUTION_MARGIN, most / 10)]
+
+
+def wait_seconds(task: BaseOperator, wait_timeout: timedelta | None, default: timedelta) -> float:
+    """Answer the seconds a task may wait in all: the lower of its own limit and ``execution_timeout``.
+
+    :param default: where neither is set.
+    """
+    limits = [wait_timeout.total_seconds()] if wait_timeout else []
+    return min([*limits, *execution_limit(task)], default=default.total_seconds())

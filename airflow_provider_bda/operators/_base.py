@@ -18,7 +18,7 @@ from airflow_provider_bda.exceptions import BdaJobError, BdaJobTimeout, job_erro
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
-from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
+from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
 from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job, saved_handle
 from airflow_provider_bda.operators._resume import (
     ask_once,
@@ -125,7 +125,7 @@ class BdaJobOperator(BdaAwsOperator):
     def execute(self, context: Any) -> Any:
         """Submit the job, or find the one this try stands for, and wait for it."""
         with self._leaving_the_reason(context):
-            return self._run(context, time.time() + self._wait_seconds())
+            return self._run(context, time.time() + wait_seconds(self, self.wait_timeout, DEFAULT_WAIT))
 
     def submit_again(self, context: Any, event: Any) -> Any:
         """Go on after the service told us to come back later.
@@ -297,10 +297,6 @@ class BdaJobOperator(BdaAwsOperator):
         if "output_s3_uri" in result and event.outcome is Outcome.TIMEOUT:
             result["output_s3_uri"] = self.output_s3_uri_of(job.handle)
         return result
-
-    def _wait_seconds(self) -> float:
-        limits = [self.wait_timeout.total_seconds()] if self.wait_timeout else []
-        return min([*limits, *execution_limit(self)], default=DEFAULT_WAIT.total_seconds())
 
     def _log_note(self, note: Note) -> None:
         (self.log.warning if note.warning else self.log.info)("%s", note.text)

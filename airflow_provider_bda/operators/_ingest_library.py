@@ -17,7 +17,7 @@ from airflow_provider_bda.jobs.catalog import LIBRARY_INGESTION
 from airflow_provider_bda.operators._aws import BdaAwsOperator
 from airflow_provider_bda.operators._kinds import CONFLICT, BdaKindOperator
 from airflow_provider_bda.operators._resource import given
-from airflow_provider_bda.operators._tags import all_tags
+from airflow_provider_bda.operators._tags import notification_and_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,11 +142,9 @@ class BdaIngestLibraryOperator(BdaKindOperator):
             "operationType": operation,
             "outputConfiguration": {"s3Uri": self.output_s3_uri.rstrip("/")},
         }
-        if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
-            request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
-        if tags := all_tags(context, self.tags):
-            request["tags"] = tags
-        return request
+        return request | notification_and_tags(
+            context, self.tags, event_bridge_enabled=self.event_bridge_enabled
+        )
 
     def _input(self) -> tuple[str, dict[str, Any]]:
         if self.manifest_s3_uri is not None:

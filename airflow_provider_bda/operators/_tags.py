@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 _NOT_IN_AN_ASCII_TAG = re.compile(r"[^a-zA-Z0-9\s._:/=+@-]")
 
 
+def notification_and_tags(
+    context: Any, tags: Mapping[str, str] | None, *, event_bridge_enabled: bool | str
+) -> dict[str, Any]:
+    """Answer the members of a BDA request that change nothing in the work: whether to send events, and the tags.
+
+    :raises BdaInputError: a tag breaks the service's pattern.
+    """
+    members: dict[str, Any] = {}
+    if str(event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
+        members["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
+    if found := all_tags(context, tags):
+        members["tags"] = found
+    return members
+
+
 def all_tags(
     context: Any, tags: Mapping[str, str] | None, *, ascii_only: bool = False
 ) -> list[dict[str, str]]:

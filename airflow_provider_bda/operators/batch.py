@@ -36,12 +36,12 @@ from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInp
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
-from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
+from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
 from airflow_provider_bda.operators._project_state import Unreadable, change, project_state
 from airflow_provider_bda.operators._purge import BdaPurgeOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
-from airflow_provider_bda.operators._tags import all_tags
+from airflow_provider_bda.operators._tags import notification_and_tags
 from airflow_provider_bda.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
@@ -351,24 +351,21 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     def _draft(self, context: Any) -> Run:
         """Answer the run's orders as far as they are this try's own."""
         now = time.time()
-        request: dict[str, Any] = self.processing()
-        if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
-            request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
-        if tags := all_tags(context, self.tags):
-            request["tags"] = tags
-        limits = [self.wait_timeout.total_seconds()] if self.wait_timeout else []
-        wait = min([*limits, *execution_limit(self)], default=DEFAULT_WAIT.total_seconds())
-        slots = {modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()}
+        request = self.processing() | notification_and_tags(
+            context, self.tags, event_bridge_enabled=self.event_bridge_enabled
+        )
         return Run(
             number=0,
             began=0,
             max_tries=context["ti"].max_tries,
             try_number=context["ti"].try_number,
             started_at=now,
-            deadline=now + wait,
+            deadline=now + wait_seconds(self, self.wait_timeout, DEFAULT_WAIT),
             request=request,
             output_s3_uri=self.output_s3_uri.rstrip("/"),
-            max_open_jobs={modality: self.max_open_jobs or most * WINDOW for modality, most in slots.items()},
+            max_open_jobs={
+                modality: self.max_open_jobs or most * WINDOW for modality, most in self._slots.items()
+            },
             submit_rate=self.submit_rate,
             max_retries_per_document=self.max_retries_per_document,
             max_documents=self.max_documents,
@@ -410,7 +407,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         estimate = census.estimate(
             self._s3,
             prices=self.prices,
-            slots={modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()},
+            slots=self._slots,
             custom=True if draft.request.get("blueprints") else None,
             deadline_seconds=draft.deadline - draft.started_at,
         )
@@ -464,8 +461,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
                 "bedrock:GetBlueprint"
             )
         index = ProcessedIndex.open(self._s3, str(self.state_s3_uri), create=self.create_index)
-        versions = [{"arn": item["arn"], **item} for item in state["blueprints"]]
-        return prepare.Incremental(index, draft.deadline + LEASE_MARGIN, {"blueprints": versions})
+        versions = {"blueprints": state["blueprints"]}
+        return prepare.Incremental(index, draft.deadline + LEASE_MARGIN, versions)
 
     def _keep_claims(
         self,
@@ -592,6 +589,10 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             "estimated_cost_usd": estimate["cost_usd"]["expected"],
             "estimate": estimate,
         }
+
+    @property
+    def _slots(self) -> dict[str, int]:
+        return {modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()}
 
     @property
     def _s3_conn_id(self) -> str | None:

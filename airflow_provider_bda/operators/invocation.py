@@ -17,7 +17,7 @@ from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProject
 from airflow_provider_bda.operators._base import BdaJobOperator
 from airflow_provider_bda.operators._invoke_sync import BdaInvokeSyncOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
-from airflow_provider_bda.operators._tags import all_tags
+from airflow_provider_bda.operators._tags import notification_and_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,11 +127,9 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
             "outputConfiguration": {"s3Uri": self._output_root},
             **self.processing(),
         }
-        if str(self.event_bridge_enabled).lower() in {"true", "1"}:  # a template renders to a string
-            request["notificationConfiguration"] = {"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
-        if tags := all_tags(context, self.tags):
-            request["tags"] = tags
-        return request
+        return request | notification_and_tags(
+            context, self.tags, event_bridge_enabled=self.event_bridge_enabled
+        )
 
     def _input(self) -> dict[str, Any]:
         if not self.video_segment:
