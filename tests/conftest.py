@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 # Airflow reads these when it is first imported, which is when the first test module is collected.
 _HOME = tempfile.mkdtemp(prefix="airflow-provider-bda-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
+    del os.environ[_name]
 os.environ.update(
     {
         "AIRFLOW_HOME": _HOME,
@@ -27,6 +32,8 @@ os.environ.update(
 @pytest.fixture(autouse=True)
 def no_ambient_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Wipe AWS_* and the AWS files, so that nothing reaches an account by accident."""
+    # Airflow looks there first: one that another test left behind would be this test's connection.
+    assert not [name for name in os.environ if name.startswith("AIRFLOW_CONN_")], "left by another test"
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,10 @@ SCRIPT = "<script>window.broken=1</script>"
 IMAGE = '"><img src=x onerror="window.broken=1">'
 
 
-@pytest.fixture(scope="session")
-def ui_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """Runs of three Dags, and the application that shows them."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Emulator(Settings(duration=0.0)) as aws,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
+@contextmanager
+def _airflow(aws: Emulator, database: AirflowDatabase) -> Iterator[None]:
+    """Let Airflow use the world's connection, users and database; only for a while, other folders have theirs."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws.connection()))
@@ -40,11 +36,28 @@ def ui_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", ",".join(f"{n}:{r}" for n, r in USERS.items())
         )
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a" * 64)
+        with database.active():
+            yield
+
+
+@pytest.fixture(scope="session")
+def built_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Runs of three Dags, and the application that shows them, made once."""
+    with Emulator(Settings(duration=0.0)) as aws, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("ui")
-        with AirflowDatabase(folder).active():
-            world = SimpleNamespace(aws=aws, **_runs(aws, folder))
-            world.app = _application(patch)
-            yield world
+        database = AirflowDatabase(folder)
+        with _airflow(aws, database):
+            world = SimpleNamespace(aws=aws, database=database, **_runs(aws, folder))
+            world.app = _application()
+        yield world
+
+
+@pytest.fixture
+def ui_world(built_world: SimpleNamespace) -> Iterator[SimpleNamespace]:
+    """Runs of three Dags, and the application that shows them."""
+    with _airflow(built_world.aws, built_world.database):
+        yield built_world
 
 
 def _runs(aws: Emulator, folder: Path) -> dict[str, Any]:
@@ -138,7 +151,7 @@ def _runs(aws: Emulator, folder: Path) -> dict[str, Any]:
     }
 
 
-def _application(patch: pytest.MonkeyPatch) -> Any:
+def _application() -> Any:
     from airflow.api_fastapi.app import create_app
 
     return create_app(apps="core")

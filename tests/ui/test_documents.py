@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.ui import pages, reading, views
 from airflow_provider_bda.ui.documents import Document, Hidden, Nothing
 from airflow_provider_bda.ui.reading import ReadError, Source
@@ -25,7 +26,7 @@ def made(ui):
     s3 = ui.aws.client("s3")
 
     def put(uri: str, body) -> None:
-        bucket, key = reading.parts(uri)
+        bucket, key = split_s3_uri(uri)
         s3.put_object(
             Bucket=bucket, Key=key, Body=body if isinstance(body, bytes) else json.dumps(body).encode()
         )
