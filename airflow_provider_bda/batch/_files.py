@@ -128,6 +128,17 @@ def write_json(s3: Any, uri: str, value: Mapping[str, Any], **put: Any) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **put)
 
 
+def put_bytes(s3: Any, uri: str, body: bytes, **put: Any) -> None:
+    """Write a file whole.
+
+    :param put: further arguments of PutObject.
+    :raises BdaError: S3 refuses it.
+    """
+    bucket, key = split_s3_uri(uri)
+    with storage("write", uri):
+        s3.put_object(Bucket=bucket, Key=key, Body=body, **put)
+
+
 def replace(s3: Any, uri: str, body: IO[bytes], etag: str, **put: Any) -> None:
     """Put a file in the place of the version that was read.
 

@@ -76,6 +76,18 @@ class Owners:
             return False
         return True
 
+    def abandon(self, owner: str, unless: Callable[[], bool]) -> None:
+        """Let all leases of an owner be dead for good.
+
+        :param unless: asked between reading and writing. Whoever goes on in the owner's name makes it true and
+            extends thereafter, so that either this write fails or that :meth:`extend` is told.
+        """
+        name = f"owners/{owner}.json"
+        stored = self._store.get(name)
+        if stored is not None and not unless():
+            dead = OwnerRecord(token=uuid.uuid4().hex, until=0.0, taken_over=True)
+            self._store.put(name, dead.to_bytes(), over=stored.etag)
+
     def take_over(self, holder: Holder, now: float) -> bool:
         """Say whether a holder's leases are dead; if they have expired, make them so for good."""
 

@@ -1,16 +1,11 @@
-"""The worker's part after an engine has ended: what the index learns, and the verdict on the batch."""
+"""The worker's part after an engine has ended: the verdict on the batch."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bda.batch._files import copy_of
-from airflow_provider_bda.batch.document import Document
 from airflow_provider_bda.batch.plan import Policy
 from airflow_provider_bda.batch.policy import Tally, failure
-from airflow_provider_bda.batch.prepare import statuses_in
 from airflow_provider_bda.batch.reason import closing_lines, commonest_of
 from airflow_provider_bda.exceptions import BdaBatchError
 
@@ -19,35 +14,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_bda.batch.layout import BatchLayout
     from airflow_provider_bda.batch.plan import Plan, Run
-    from airflow_provider_bda.batch.prepare import Incremental
 
 #: States of an engine that ended well: all is done, or the portion the author asked for.
 GOOD = frozenset({"done", "portion"})
-
-
-def tell_index(
-    s3: Any, layout: BatchLayout, plan: Plan, run: Run, incremental: Incremental, ended: str
-) -> int:
-    """Tell the index which documents are processed, and let go of those that are free; answer how many it was told.
-
-    :param ended: the state in which the engine ended.
-    :raises BdaError: S3 refuses; a retry tells it again.
-    """
-    told = 0
-    for number in range(plan.segments):
-        statuses = statuses_in(s3, layout, number)
-        keys: defaultdict[str | None, list[bytes]] = defaultdict(list)
-        with copy_of(s3, layout.manifest(number)) as (manifest, _):
-            for line in manifest:
-                document = Document.from_json(json.loads(line))
-                if document.rejection is None:
-                    keys[statuses.get(document.document_id)].append(incremental.key(run, document))
-        incremental.index.commit(keys["succeeded"], owner=layout.batch_id)
-        # A job of one that failed may still run; of one without a row nothing is known where the engine broke.
-        free = keys["rejected"] + (keys[None] if ended in GOOD else [])
-        incremental.index.release(free, owner=layout.batch_id)
-        told += len(keys["succeeded"])
-    return told
 
 
 def verdict(
@@ -65,12 +34,14 @@ def verdict(
         skipped=summary["skipped"],
     )
     why = failure(Policy.from_json(run.policy), tally)
-    if ended["state"] not in GOOD:
+    left = plan.documents - tally.ended
+    # An engine that broke when everything was done has left nothing that the worker has not written by now.
+    good = ended["state"] in GOOD or (ended["state"] == "broken" and not left)
+    if not good:
         cause = _ENDINGS[ended["state"]].format(why=ended["why"])
         why = f"{cause} ({why})" if why else cause
     if why is None:
         return
-    left = plan.documents - tally.ended
     counts = f"{tally.succeeded:,} succeeded, {tally.failed:,} failed, {tally.rejected:,} rejected, {left:,} were not done"
     commonest = commonest_of(summary)
     lines = closing_lines(commonest, layout)

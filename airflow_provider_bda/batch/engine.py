@@ -14,12 +14,11 @@ import random
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.batch import segments as files
 from airflow_provider_bda.batch.budget import SLOTS, WINDOW
-from airflow_provider_bda.batch.ledger import End
+from airflow_provider_bda.batch.ledger import End, spans
 from airflow_provider_bda.batch.plan import FORMAT, Plan, Policy, Run
 from airflow_provider_bda.batch.policy import Tally, stop_reason
 from airflow_provider_bda.batch.progress import Progress, line
@@ -170,7 +169,8 @@ class Engine:
                 self._freed.clear()
                 await self._freed.wait()
             segment = await files.read_segment(self.store, self.layout, number)
-            if self._ended is not None and not segment.read:
+            self._heed(segment)
+            if self._ended is not None and not segment.states.begun():
                 break  # segments are begun in order: from here on there is no job to wait for
             self._open += 1
             await self._work_on(segment)
@@ -242,11 +242,11 @@ class Engine:
     async def _announce(self, segment: OpenSegment, queue: deque[Work]) -> set[int]:
         """Write what is about to be submitted, and drop what another engine has begun meanwhile."""
         chunk = [work for _, work in zip(range(CHUNK), queue, strict=False)]
-        places = sorted(work.place for work in chunk)
-        runs = groupby(enumerate(places), key=lambda item: item[1] - item[0])
+        places = {work.place for work in chunk}
+        segment.announced |= places
         intents = [
-            {"k": "intent", "i": span[0], "n": len(span), "r": self._run.number}
-            for span in ([place for _, place in items] for _, items in runs)
+            {"k": "intent", "i": first, "n": count, "r": self._run.number, "w": self.writer.name}
+            for first, count in spans(places)
         ]
         await self.writer.intend(segment.number, intents)
         if await files.catch_up(self.store, self.layout, segment, self.writer.name):
@@ -260,7 +260,13 @@ class Engine:
                     queue.appendleft(now if segment.state(work.place).last is not None else work)
                 else:
                     self._count_row(segment, work.place)
-        return set(places)
+        self._heed(segment)
+        return places
+
+    def _heed(self, segment: OpenSegment) -> None:
+        """Stop where the worker has ended this run, for want of an answer: it gives away what was not announced."""
+        if segment.states.over >= self._run.number:
+            self._stop(Ended("stopped", "the worker has ended this run"))
 
     def _begin(self, segment: OpenSegment, place: int) -> None:
         if place not in segment.begun:
@@ -349,7 +355,9 @@ class Engine:
             token = token_of(self._plan.batch_id, document.document_id, work.generation, request)
             until = self._run.deadline
             body = {**request, "clientToken": token}
-            answer = await self._submitter.submit(body, budget, until, self._is_over)
+            answer = await self._submitter.submit(
+                body, budget, until, self._is_over, lambda: segment.unsure.add(work.place)
+            )
             if answer is None:
                 self._may_submit(begun=True)
                 return False
@@ -428,6 +436,8 @@ class Engine:
             task.add_done_callback(self._finished)
 
     async def _close(self, segment: OpenSegment) -> None:
+        for first, count in spans(segment.unsubmitted()):
+            self.writer.add(segment.number, {"k": "free", "i": first, "n": count, "w": self.writer.name})
         await self.writer.flush()
         await files.catch_up(self.store, self.layout, segment, self.writer.name, everything=True)
         await files.close_segment(self.store, self.layout, segment, self._run)

@@ -33,7 +33,7 @@ from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.jobs.token import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_bda.batch._index_store import Listed
 
@@ -112,6 +112,12 @@ class ProcessedIndex:
             index._make(shards)
         _ = index.shards
         return index
+
+    @classmethod
+    def is_there(cls, s3: Any, state_s3_uri: str) -> bool:
+        """Tell whether there is an index, or something in its place, and write nothing."""
+        index = cls(s3, state_s3_uri)
+        return index._store.get("index.json") is not None
 
     @cached_property
     def shards(self) -> int:
@@ -238,6 +244,15 @@ class ProcessedIndex:
         _check_owner(owner)
         by_shard = self._by_shard(keys)
         self._store.each(lambda shard: self._release(shard, by_shard[shard], owner), sorted(by_shard))
+
+    def abandon(self, *, owner: str, unless: Callable[[], bool]) -> None:
+        """Give all leases of an owner back that has submitted nothing: two S3 calls, however many they are.
+
+        :param unless: whether another worker goes on in the owner's name by now; whoever does calls :meth:`extend`
+            before anything is submitted, with a later time than it claimed for.
+        """
+        _check_owner(owner)
+        self._owners.abandon(owner, unless)
 
     def compact(self, *, fully: bool = False) -> None:
         """Make reading cheap again after many commits. Safe at any time, beside anything, and to be killed.

@@ -4,7 +4,8 @@
 {output_s3_uri}/_batches/{batch_id}/
   batch.json                  what the worker decided: request, limits, policy; written last, so it marks a whole manifest
   manifest/00000.jsonl        the documents, in segments of 10,000
-  runs/0000.json              one per clear: what was to be done again
+  runs/0000.json              one per try: its orders, and what was to be done again
+  states/0000.json            with an index: projects and blueprints of documents that name their own, when a run began
   ledger/00000/*.jsonl        append-only: what became of the documents of that segment
   closed/00000-0000.json      a segment with nothing left to do, by run: counts only
   results/part-00000.jsonl    a row per document of a closed segment
@@ -84,6 +85,10 @@ class BatchLayout:
     def runs(self) -> str:
         """The prefix of all runs' orders."""
         return f"{self.batch_s3_uri}/runs/"
+
+    def states(self, run: int) -> str:
+        """Answer where it stands what held of documents' own projects and blueprints when a run began."""
+        return f"{self.batch_s3_uri}/states/{run:04d}.json"
 
     def ledger(self, segment: int) -> str:
         """Answer the prefix of a segment's ledger."""

@@ -6,10 +6,12 @@ Jobs are counted by their ARN, so a job that two engines both write down counts 
 
 Records, one JSON object a line (``i`` document's place in its segment, ``g`` generation, ``r`` run)::
 
-    {"k": "intent", "i": 40, "n": 25, "r": 0}     these documents are about to be submitted
+    {"k": "intent", "i": 40, "n": 25, "r": 0, "w": ...}  engine w is about to submit these documents
+    {"k": "free", "i": 52, "n": 13, "w": ...}     of them, engine w has submitted none of these, and never will
     {"k": "job", "i": 40, "g": 0, "r": 0, "arn": ..., "at": ...}
     {"k": "end", "i": 40, "g": 0, "r": 0, "o": "succeeded", "arn": ..., "at": ..., ...}
     {"k": "skip", "i": 40, "r": 1, "words": ...}  another batch has it; counts for this run and until the next
+    {"k": "over", "r": 1}                         the worker has ended this run: nothing more is submitted in it
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -137,16 +140,25 @@ class Segment:
     def __init__(self, size: int) -> None:
         self.size = size
         self._states: dict[int, DocumentState] = {}
-        self._intents: list[tuple[int, int, int]] = []
+        self._intents: list[tuple[int, int, int, str]] = []
+        self._free: dict[str, set[int]] = {}
         self._skips: dict[int, tuple[int, str]] = {}
+        #: The last run that a worker has ended; -1 for none.
+        self.over = -1
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take a record in; one of another release is passed over."""
+        if record.get("k") == "over":
+            self.over = max(self.over, record["r"])
         place = record.get("i")
         if not isinstance(place, int) or not 0 <= place < self.size:
             return
         if record.get("k") == "intent":
-            self._intents.append((place, min(place + record["n"], self.size), record["r"]))
+            end = min(place + record["n"], self.size)
+            self._intents.append((place, end, record["r"], record.get("w", "")))
+        elif record.get("k") == "free":
+            places = range(place, min(place + record["n"], self.size))
+            self._free.setdefault(record["w"], set()).update(places)
         elif record.get("k") == "skip":
             self._skips[place] = max(self._skips.get(place, (-1, "")), (record["r"], record["words"]))
         elif record.get("k") in {"job", "end"}:
@@ -166,11 +178,31 @@ class Segment:
         They may have been submitted: the same token finds the job.
         """
         found: dict[int, int] = {}
-        for first, end, run in self._intents:
+        for first, end, run, writer in self._intents:
+            free = self._free.get(writer, set())
             for place in range(first, end):
-                if place not in self._states:
+                if place not in self._states and place not in free:
                     found[place] = min(run, found.get(place, run))
         return found
+
+    def begun(self) -> bool:
+        """Tell whether a job of any of its documents is or was, or may be."""
+        return bool(self._states or self.intended())
+
+    def open(self) -> set[int]:
+        """Answer the documents of which a job is known that may be open, or have ended unseen."""
+        return {
+            place
+            for place, state in self._states.items()
+            if state.outcome is None or state.outcome in OPEN_ENDS
+        }
+
+
+def spans(places: Iterable[int]) -> list[tuple[int, int]]:
+    """Answer places as runs of neighbours: the first and how many, as ``i`` and ``n`` of a record have them."""
+    runs = groupby(enumerate(sorted(places)), key=lambda item: item[1] - item[0])
+    found = [[place for _, place in items] for _, items in runs]
+    return [(span[0], len(span)) for span in found]
 
 
 def lines(records: Iterable[Mapping[str, Any]]) -> bytes:

@@ -36,6 +36,7 @@ class Row:
     :param extra: further columns of the manifest.
     :param generation: how often its job was known as failed and bought anew.
     :param jobs: jobs bought for it.
+    :param run: the run of the batch under whose orders that job was bought: 0, and one more for each retry and clear.
     :param submitted_at: of the last job, epoch seconds.
     :param completed_at: of the last job, epoch seconds.
     :param seconds: how long the service worked on it (``jobDurationInSeconds``).
@@ -61,6 +62,7 @@ class Row:
     extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     generation: int = 0
     jobs: int = 0
+    run: int | None = None
     submitted_at: float | None = None
     completed_at: float | None = None
     seconds: float | None = None

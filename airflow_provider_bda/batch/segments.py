@@ -50,6 +50,8 @@ class OpenSegment:
     :param read: the ledger's files taken in so far.
     :param listed_at: epoch seconds at which they were listed last.
     :param begun: documents that count as begun since the last clear.
+    :param announced: documents of which this engine has written that it is about to submit them.
+    :param unsure: documents that the service was asked for without an answer: a job of theirs may be.
     :param busy: documents in hand.
     :param handed_out: whether everything in it was handed out.
     """
@@ -60,12 +62,20 @@ class OpenSegment:
     read: set[str] = field(default_factory=set)
     listed_at: float = 0.0
     begun: set[int] = field(default_factory=set)
+    announced: set[int] = field(default_factory=set)
+    unsure: set[int] = field(default_factory=set)
     busy: int = 0
     handed_out: bool = False
 
     def state(self, place: int) -> DocumentState:
         """Answer what is known of a document."""
         return self.states.state(place)
+
+    def unsubmitted(self) -> list[int]:
+        """Answer what this engine has announced and surely not submitted."""
+        return [
+            place for place in sorted(self.announced - self.unsure) if self.states.state(place).last is None
+        ]
 
 
 async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSegment:

@@ -85,11 +85,12 @@ class Submitter:
         budget: Budget,
         deadline: float,
         is_over: Callable[[], bool] = lambda: False,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> Submitted | Refused | None:
         """Submit until there is an answer; None where the deadline came first, or nothing more is to be submitted.
 
         :param is_over: tells whether nothing more is to be submitted.
-
+        :param on_lost: called where an answer was lost: the job may be there.
         :raises BatchRefused: the refusal concerns the whole batch.
         """
         pause, began, refusals = 1.0, time.monotonic(), 0
@@ -109,7 +110,9 @@ class Submitter:
                 continue
             if error.code in QUOTA:
                 budget.shrink()
-            elif error.nature is not Nature.TRANSIENT and error.code not in STALE_CREDENTIALS:
+            elif error.nature is Nature.TRANSIENT or error.code in STALE_CREDENTIALS:
+                on_lost()
+            else:
                 if error.code in OF_THE_DOCUMENT:
                     return self._refused(error)
                 refusals += 1

@@ -178,6 +178,7 @@ def row_of(document: Document, state: DocumentState, skip: tuple[int, str] | Non
         "extra": dict(document.extra),
         "generation": state.generation,
         "jobs": state.bought,
+        "run": last.run if last is not None else None,
         "submitted_at": end.get("sub"),
         "completed_at": end.get("at"),
         "seconds": end.get("sec"),

@@ -20,35 +20,40 @@ from airflow_provider_bda._checks import (
 )
 from airflow_provider_bda._compat import conf
 from airflow_provider_bda.aws import AwsTarget
-from airflow_provider_bda.batch import closing, prepare
+from airflow_provider_bda.batch import closing, incremental, prepare
 from airflow_provider_bda.batch._files import s3_of
 from airflow_provider_bda.batch.budget import SLOTS, WINDOW
 from airflow_provider_bda.batch.checks import Rules
 from airflow_provider_bda.batch.drive import drive
 from airflow_provider_bda.batch.estimate import Census
 from airflow_provider_bda.batch.finish import finish_batch
+from airflow_provider_bda.batch.incremental import Incremental, States
 from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
 from airflow_provider_bda.batch.plan import Plan, Policy, Run, expected_cost
+from airflow_provider_bda.batch.project_state import Unreadable, change, name_of, read_state
 from airflow_provider_bda.batch.results import result_parts
+from airflow_provider_bda.batch.settle import settle
 from airflow_provider_bda.batch.source import Manifest, S3Prefix, source_of
-from airflow_provider_bda.exceptions import BdaBatchError, BdaEventError, BdaInputError
+from airflow_provider_bda.batch.store import S3Store, StoreError
+from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaEventError, BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
-from airflow_provider_bda.operators._project_state import Unreadable, change, project_state
 from airflow_provider_bda.operators._purge import BdaPurgeOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
 from airflow_provider_bda.operators._tags import notification_and_tags
 from airflow_provider_bda.triggers.batch import BatchTrigger
+from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_bda.batch.document import Document
     from airflow_provider_bda.batch.prices import Prices
+    from airflow_provider_bda.batch.settle import Open
 
 __all__ = ["BdaBatchOperator", "BdaPurgeOperator"]
 
@@ -267,37 +272,25 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         """Write the manifest, or find the one an earlier try has written, and have the engine work through it."""
         self._check(everything=True)
         ti = context["ti"]
-        map_index = ti.map_index if ti.map_index is not None else -1
-        layout = BatchLayout.of(self.output_s3_uri, batch_id_of(ti.dag_id, ti.run_id, ti.task_id, map_index))
+        layout = self._layout(ti)
         draft = self._draft(context)
         s3 = self._s3
         runs = prepare.read_runs(s3, layout)
-        incremental = self._incremental(draft, runs[0].project_state if runs else draft.project_state)
+        index = self._index(draft)
         plan = prepare.read_plan(s3, layout)
         if self._only_told:
-            return self._dry(layout, draft, incremental)
-        fresh = plan is None
-        if plan is None:
-            identity = {
-                "dag_id": ti.dag_id,
-                "run_id": ti.run_id,
-                "task_id": ti.task_id,
-                "map_index": map_index,
-            }
-            plan = self._write_plan(layout, draft, incremental, identity)
-        self.log.info(
-            "batch %s: %s documents, %s rejected before submit, %s skipped",
-            layout.batch_s3_uri,
-            f"{plan.documents:,}",
-            f"{plan.rejected:,}",
-            f"{plan.skipped:,}",
-        )
-        draft = self._within_budget(draft, plan)
-        # Before the orders are written: else the next retry would compare the changed project with itself.
-        self._compare(runs[-1] if runs else None, draft)
+            return self._dry(layout, draft, index)
+        try:
+            fresh = plan is None
+            plan = plan or self._write_plan(layout, draft, index, self._identity(ti))
+            draft = self._admitted(layout, draft, plan, runs)
+        except BaseException:
+            if index is not None and not runs:
+                self._give_back(layout, index)
+            raise
         run = prepare.write_run(s3, layout, draft, runs, redrive=self.redrive, tagging=self._tagging)
-        if not fresh and incremental is not None:
-            self._keep_claims(layout, plan, run, incremental)
+        if index is not None:
+            self._keep_claims(layout, plan, [*runs, run], index, fresh=fresh)
         prepare.reopen(s3, layout)
         if self.do_xcom_push:
             ti.xcom_push(
@@ -343,10 +336,26 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         if trace := traceback_of(next_kwargs):
             self.log.error("the trigger failed:\n%s", trace)
+        why = f"the trigger of the batch ended without an answer ({failure})"
+        if "ti" in context:
+            try:
+                self._finish(self._layout(context["ti"]), {"state": "broken", "why": why})
+            except BdaBatchError:
+                raise
+            except (BdaError, FileNotFoundError):
+                # The engine may still be at work: then what it does is found by the retry.
+                self.log.warning("results and summary could not be written", exc_info=True)
         raise BdaBatchError(
-            f"the trigger of the batch ended without an answer ({failure}). Its jobs go on; a retry goes on where the "
-            "ledger ends and buys nothing twice"
+            f"{why}. Its jobs go on; a retry goes on where the ledger ends and buys nothing twice"
         )
+
+    def _layout(self, ti: Any) -> BatchLayout:
+        identity = self._identity(ti)
+        return BatchLayout.of(self.output_s3_uri, batch_id_of(**identity))
+
+    def _identity(self, ti: Any) -> dict[str, Any]:
+        map_index = ti.map_index if ti.map_index is not None else -1
+        return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": map_index}
 
     def _draft(self, context: Any) -> Run:
         """Answer the run's orders as far as they are this try's own."""
@@ -387,18 +396,18 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         self,
         layout: BatchLayout,
         draft: Run,
-        incremental: prepare.Incremental | None,
+        index: Incremental | None,
         identity: Mapping[str, Any],
     ) -> Plan:
         census = Census()
         return prepare.write_plan(
             self._s3,
             layout,
-            census.watch(self._documents(layout, draft, incremental)),
+            census.watch(self._documents(layout, draft, index)),
             estimate=lambda: self._estimate(census, draft),
             source=source_of(self.source).describe(),
             identity=identity,
-            skipped=lambda: incremental.processed + incremental.leased if incremental else 0,
+            skipped=lambda: index.processed + index.leased if index else 0,
             tagging=self._tagging,
         )
 
@@ -414,6 +423,22 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         for line in estimate.lines():
             self.log.info("%s", line)
         return estimate.to_dict()
+
+    def _admitted(self, layout: BatchLayout, draft: Run, plan: Plan, runs: Sequence[Run]) -> Run:
+        """Answer the orders as far as the plan allows them.
+
+        :raises BdaError: they may not be given.
+        """
+        self.log.info(
+            "batch %s: %s documents, %s rejected before submit, %s skipped",
+            layout.batch_s3_uri,
+            f"{plan.documents:,}",
+            f"{plan.rejected:,}",
+            f"{plan.skipped:,}",
+        )
+        # Before the orders are written: else the next retry would compare the changed project with itself.
+        self._compare(runs[-1] if runs else None, draft)
+        return self._within_budget(draft, plan)
 
     def _within_budget(self, draft: Run, plan: Plan) -> Run:
         """Turn money into a number of documents.
@@ -436,9 +461,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         limit = most if draft.max_documents is None else min(most, draft.max_documents)
         return replace(draft, cost_per_document=cost, max_documents=limit)
 
-    def _documents(
-        self, layout: BatchLayout, draft: Run, incremental: prepare.Incremental | None
-    ) -> Iterator[Document]:
+    def _documents(self, layout: BatchLayout, draft: Run, index: Incremental | None) -> Iterator[Document]:
         rules = Rules(
             modalities=self.modalities,
             region_name=self.hook.conn_region_name,
@@ -446,45 +469,82 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         )
         resolver = prepare.Resolver(self._control_plane.project_arn, self._control_plane.blueprint_arn)
         documents = map(resolver.resolved, source_of(self.source).documents(self._s3, rules))
-        if incremental is None:
+        if index is None:
             return documents
-        return incremental.new_ones(documents, draft, layout.batch_id)
+        return index.new_ones(documents, draft, layout.batch_id)
 
-    def _incremental(self, draft: Run, state: Mapping[str, Any]) -> prepare.Incremental | None:
-        wanted = self.state_s3_uri is not None if self.skip_processed is None else self.skip_processed
-        if not wanted:
+    @property
+    def _uses_index(self) -> bool:
+        return self.state_s3_uri is not None if self.skip_processed is None else self.skip_processed
+
+    def _index(self, draft: Run) -> Incremental | None:
+        """Answer the index of processed documents, if the batch uses one.
+
+        :raises BdaInputError: there is none, or it cannot be told what to ask it.
+        """
+        if not self._uses_index:
             return None
-        if not state:
+        s3, uri = self._s3, str(self.state_s3_uri)
+        if self._only_told and self.create_index and not ProcessedIndex.is_there(s3, uri):
+            return None  # it would be empty
+        states = States(self._own_state, {name_of(draft.request): draft.project_state})
+        if not draft.project_state:
+            self._own_state(draft.request)
+        index = ProcessedIndex.open(s3, uri, create=self.create_index)
+        return Incremental(index, draft.deadline + LEASE_MARGIN, states)
+
+    def _own_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return read_state(self._control_plane.call, request)
+        except Unreadable as error:
             raise BdaInputError(
-                "skip_processed: project and blueprints could not be read (see the warning above), so it cannot be told "
-                "which documents were processed in the same way. Allow bedrock:GetDataAutomationProject and "
-                "bedrock:GetBlueprint"
-            )
-        index = ProcessedIndex.open(self._s3, str(self.state_s3_uri), create=self.create_index)
-        versions = {"blueprints": state["blueprints"]}
-        return prepare.Incremental(index, draft.deadline + LEASE_MARGIN, versions)
+                f"skip_processed: project and blueprints could not be read ({error}), so it cannot be told which documents "
+                "were processed in the same way. Allow bedrock:GetDataAutomationProject and bedrock:GetBlueprint. Nothing "
+                "was submitted"
+            ) from error
+
+    def _give_back(self, layout: BatchLayout, index: Incremental) -> None:
+        """Let others have what was claimed for a run that does not begin."""
+        s3 = self._s3
+        try:
+            index.index.abandon(owner=layout.batch_id, unless=lambda: bool(prepare.read_runs(s3, layout)))
+        except (BdaError, *CALL_ERRORS):
+            self.log.warning("the documents claimed stay this batch's until its deadline", exc_info=True)
 
     def _keep_claims(
-        self,
-        layout: BatchLayout,
-        plan: Plan,
-        run: Run,
-        incremental: prepare.Incremental,
+        self, layout: BatchLayout, plan: Plan, runs: Sequence[Run], index: Incremental, *, fresh: bool
     ) -> None:
+        """Make sure that what is left to do is this batch's, or leave it to others."""
+        s3, run = self._s3, runs[-1]
         # A batch that has ended has given back what it did not do, and what was left to others is asked for anew.
-        until = run.deadline + LEASE_MARGIN
-        ended = prepare.has_ended(self._s3, layout)
-        if run.number == 1 and not ended and incremental.index.extend(owner=layout.batch_id, until=until):
-            return
-        others = prepare.claim_again(self._s3, layout, plan, run, incremental, self._tagging)
-        if others:
-            self.log.info("%s documents are left to other batches", f"{others:,}")
+        stands = fresh or (
+            run.number == 1
+            and not prepare.has_ended(s3, layout)
+            and incremental.is_unchanged(incremental.begun_of(s3, layout, runs[0]), run, index.states)
+        )
+        # Later than it was claimed for: see Owners.abandon.
+        until = run.deadline + LEASE_MARGIN + 1.0
+        if not (stands and index.index.extend(owner=layout.batch_id, until=until)):
+            jobs = self._settle(layout, run, is_over=False)
+            others = incremental.claim_again(s3, layout, plan, run, index, self._tagging, jobs)
+            if others:
+                self.log.info("%s documents are left to other batches", f"{others:,}")
+        incremental.write_states(s3, layout, run, index.states, self._tagging)
+
+    def _settle(self, layout: BatchLayout, run: Run, *, is_over: bool) -> dict[int, Open]:
+        store = S3Store(self._s3_target)
+        try:
+            return asyncio.run(settle(store, layout, run, is_over=is_over))
+        except (StoreError, FileNotFoundError, ValueError) as error:
+            raise BdaError(
+                f"what the engine of {layout.batch_s3_uri} left could not be read: {error}. Nothing is lost: a retry goes on"
+            ) from error
 
     def _project_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.on_project_change == "ignore" and not self.state_s3_uri:
             return {}
         try:
-            return project_state(self._control_plane, request)
+            return read_state(self._control_plane.call, request)
         except Unreadable as error:
             self.log.warning(
                 "project and blueprints could not be read, so changes to them will not be seen: %s", error
@@ -524,24 +584,29 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     def _finish(self, layout: BatchLayout, ended: Mapping[str, Any]) -> dict[str, Any]:
         s3 = self._s3
         plan, runs = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)
-        run = runs[-1]
-        if plan is None:
+        if plan is None or not runs:
             raise BdaBatchError(f"{layout.plan} is gone: the batch's files were deleted while it ran")
+        run = runs[-1]
+        if ended["state"] not in closing.GOOD:
+            self.log.warning("the engine ended as %s: %s", ended["state"], ended["why"])
+        tells = self._uses_index and bool(run.project_state)
+        open_jobs: dict[int, Open] = {}
+        if tells or ended["state"] == "broken":
+            open_jobs = self._settle(layout, run, is_over=tells)
         summary = finish_batch(
             self._s3_hook,
             layout.batch_s3_uri,
             cost_per_job_usd=run.cost_per_document,
             put=self._tagging,
         )
-        # The first run's: by it the documents were claimed.
-        state = runs[0].project_state
-        if state and (incremental := self._incremental(run, state)) is not None:
-            told = closing.tell_index(s3, layout, plan, run, incremental, ended["state"])
+        now = self._project_state(run.request)
+        if tells:
+            states = States(self._project_state, {name_of(run.request): now})
+            index = ProcessedIndex.open(s3, str(self.state_s3_uri), create=self.create_index)
+            told = incremental.tell_index(s3, layout, plan, runs, Incremental(index, None, states), open_jobs)
             self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
-        if self.on_project_change != "ignore":
-            changed = change(run.project_state, self._project_state(run.request))
-            if changed is not None:
-                self._changed(changed, "while the batch ran")
+        if self.on_project_change != "ignore" and (changed := change(run.project_state, now)) is not None:
+            self._changed(changed, "while the batch ran")
         closing.verdict(layout, plan, run, summary, ended)
         return self._result(layout, plan, run, summary)
 
@@ -565,19 +630,17 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             "seconds": round(time.time() - run.started_at, 1),
         }
 
-    def _dry(
-        self, layout: BatchLayout, draft: Run, incremental: prepare.Incremental | None
-    ) -> dict[str, Any]:
+    def _dry(self, layout: BatchLayout, draft: Run, index: Incremental | None) -> dict[str, Any]:
         """Say what there is to do, and leave nothing behind."""
         total = rejected = 0
-        if incremental is not None:
-            incremental.until = None
+        if index is not None:
+            index.until = None
         census = Census()
-        for document in census.watch(self._documents(layout, draft, incremental)):
+        for document in census.watch(self._documents(layout, draft, index)):
             total += 1
             rejected += document.rejection is not None
         estimate = self._estimate(census, draft)
-        skipped = incremental.processed + incremental.leased if incremental else 0
+        skipped = index.processed + index.leased if index else 0
         return {
             "batch_id": layout.batch_id,
             "batch_s3_uri": layout.batch_s3_uri,
