@@ -22,6 +22,7 @@ from airflow_provider_bda.batch.ledger import End, spans
 from airflow_provider_bda.batch.plan import FORMAT, Plan, Policy, Run
 from airflow_provider_bda.batch.policy import Tally, stop_reason
 from airflow_provider_bda.batch.progress import Progress, line
+from airflow_provider_bda.batch.project_state import Unreadable, change
 from airflow_provider_bda.batch.submit import BatchRefused, Refused, Submitter
 from airflow_provider_bda.batch.work import GONE, NOT_SUBMITTED, Work, next_of, request_for, row_of, token_of
 from airflow_provider_bda.batch.writer import LedgerWriter
@@ -43,6 +44,8 @@ OPEN_SEGMENTS = 4
 #: Seconds between two status calls for a job: a fraction of what jobs take, within bounds.
 INTERVAL = (2.0, 10.0)
 INTERVAL_SHARE = 1 / 8
+#: Seconds between two looks at project and blueprints: some calls of the control plane each.
+LOOK_AT_PROJECT = 300.0
 #: Longest pause before a document the service broke on goes again.
 RETRY_PAUSE = 30.0
 _ENDS = {
@@ -119,8 +122,9 @@ class Engine:
         flushing = asyncio.create_task(self.writer.run())
         telling = asyncio.create_task(self._tell())
         working = asyncio.create_task(self._work())
+        watching = asyncio.create_task(self._watch())
         try:
-            all_of_it = {flushing, telling, working, self._broke}
+            all_of_it = {flushing, telling, working, watching, self._broke}
             await asyncio.wait(all_of_it, return_when=asyncio.FIRST_COMPLETED)
             for part in all_of_it:
                 if part.done():
@@ -131,7 +135,7 @@ class Engine:
             return ended
         finally:
             self._over = True
-            everything = {flushing, telling, working, *self._tasks}
+            everything = {flushing, telling, working, watching, *self._tasks}
             for task in everything:
                 task.cancel()
             await asyncio.gather(*everything, return_exceptions=True)
@@ -153,6 +157,7 @@ class Engine:
         bodies = await asyncio.gather(*map(self.store.get, uris))
         self._runs = [Run.from_json(json.loads(body)) for body in bodies]
         self._run = self._runs[-1]
+        self.store.tags = self._run.output_tags
         self._policy = Policy.from_json(self._run.policy)
         self._submitter = Submitter(self.service, self._run.submit_rate)
         self._tally = Tally(self._plan.documents)
@@ -191,11 +196,11 @@ class Engine:
                 segment.begun.add(place)
             if place not in left:
                 row = row_of(document, state, segment.states.skip(place))
-                self._tally.end(row["status"] or "failed", row["error_type"], row["error_message"])
+                status = row["status"] or "failed"
+                self._tally.end(status, row["error_type"], row["error_message"], before=True)
         self._begun += len(segment.begun)
         if self._jobs and self._submitter.accepted_at is None:
             self._submitter.accepted_at = 0.0
-        self._tally.consecutive_rejections = 0
         by_modality: dict[str, deque[Work]] = defaultdict(deque)
         for work in works:
             by_modality[segment.documents[work.place].modality].append(work)
@@ -466,6 +471,33 @@ class Engine:
         while True:
             await asyncio.sleep(self.log_interval)
             await self._write_progress(None)
+
+    async def _watch(self) -> None:
+        """Look now and then whether project and blueprints are what they were when the run began."""
+        seen, readable = self._run.project_state, True
+        while True:
+            await asyncio.sleep(LOOK_AT_PROJECT)
+            if not seen or self._run.on_project_change == "ignore":
+                continue
+            try:
+                now = await self.service.project_state(self._run.request)
+            except Unreadable as error:
+                if readable:
+                    self.say(
+                        f"project and blueprints cannot be read here, so changes show at the end only: {error}",
+                        warning=True,
+                    )
+                readable = False
+                continue
+            changed, seen = change(seen, now), now
+            if changed is None:
+                continue
+            if self._run.on_project_change == "fail":
+                self._stop(Ended("stopped", f"{changed}, and on_project_change is 'fail'"))
+            else:
+                self.say(
+                    f"{changed}, while the batch runs: its rows are made by different versions", warning=True
+                )
 
     async def _write_progress(self, ended: Ended | None) -> None:
         now = time.time()

@@ -96,6 +96,10 @@ class Run(_Json):
     :param deadline: epoch seconds at which the run is given up.
     :param document_timeout: seconds one job may take; None as long as the batch.
     :param cost_per_document: estimated, in US dollars.
+    :param on_project_change: "warn", "fail" or "ignore".
+    :param project_state: of project and blueprints as the run begins; empty if it is not known.
+    :param policy: as :class:`Policy` tells it.
+    :param output_tags: S3 object tags of the batch's files.
     """
 
     number: int
@@ -118,6 +122,7 @@ class Run(_Json):
     on_project_change: str = "warn"
     project_state: dict[str, Any] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
+    output_tags: dict[str, str] = field(default_factory=dict)
 
     def redoes(self, end: Mapping[str, Any]) -> bool:
         """Tell whether what ended so in an earlier run is to be done again in this one."""

@@ -24,7 +24,7 @@ class Tally:
     :param failed: no job of theirs succeeded, at no fault of the document's.
     :param rejected: refused, before or after the submit.
     :param skipped: left to another batch.
-    :param consecutive_rejections: of the documents that ended last.
+    :param consecutive_rejections: of the documents that ended last under this engine's eyes.
     :param reasons: error type -> documents.
     """
 
@@ -41,8 +41,13 @@ class Tally:
         """Documents with nothing left to do."""
         return self.succeeded + self.failed + self.rejected + self.skipped
 
-    def end(self, status: str, error_type: str | None = None, words: str | None = None) -> None:
-        """Count a document that ended."""
+    def end(
+        self, status: str, error_type: str | None = None, words: str | None = None, *, before: bool = False
+    ) -> None:
+        """Count a document that ended.
+
+        :param before: whether it had ended before; then nobody knows after which other.
+        """
         if status == "succeeded":
             self.succeeded += 1
         elif status == "rejected":
@@ -52,7 +57,8 @@ class Tally:
             return
         else:
             self.failed += 1
-        self.consecutive_rejections = self.consecutive_rejections + 1 if status == "rejected" else 0
+        if not before:
+            self.consecutive_rejections = self.consecutive_rejections + 1 if status == "rejected" else 0
         if status != "succeeded":
             self.note(error_type, words)
 

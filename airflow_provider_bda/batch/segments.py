@@ -14,7 +14,7 @@ from airflow_provider_bda.batch.ledger import Segment, parse
 from airflow_provider_bda.batch.work import left_to_do, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from airflow_provider_bda.batch.layout import BatchLayout
     from airflow_provider_bda.batch.ledger import DocumentState
@@ -29,6 +29,9 @@ SKEW = 900.0
 
 class Store(Protocol):
     """Whole objects by their URI; see :class:`~airflow_provider_bda.batch.store.S3Store`."""
+
+    #: S3 object tags of what is written from now on.
+    tags: Mapping[str, str]
 
     async def get(self, uri: str, most: int | None = None) -> bytes:
         """Read an object."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda.batch.project_state import read_state_async
 from airflow_provider_bda.batch.store import S3Store, StoreError
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import JobWait
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_bda.aws import AwsTarget
 
 KIND = DATA_AUTOMATION
+CONTROL = "bedrock-data-automation"
 #: A job_metadata.json larger than this is left to the worker.
 METADATA_BYTES = 1_000_000
 
@@ -76,3 +78,16 @@ class BdaService:
         except (FileNotFoundError, StoreError, ResultsError):
             return []  # the service says success, so it is one; the worker will say what cannot be read
         return [segment.custom_output_status for segment in segments if segment.custom_output_status]
+
+    async def project_state(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Read the state of a request's project and blueprints (GetDataAutomationProject, GetBlueprint).
+
+        :raises Unreadable: the service refuses, or does not answer.
+        """
+
+        async def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            async with asyncio.timeout(CALL_TIMEOUT):
+                client = await client_pool().client(self._target, CONTROL)
+                return dict(await getattr(client, operation)(**arguments))
+
+        return await read_state_async(call, request)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.jobs.decision import Nature
@@ -16,7 +17,7 @@ from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from airflow_provider_bda.aws import AwsTarget
 
@@ -51,6 +52,8 @@ class S3Store:
 
     def __init__(self, target: AwsTarget) -> None:
         self._target = target
+        #: S3 object tags of what is written from now on.
+        self.tags: Mapping[str, str] = {}
 
     async def get(self, uri: str, most: int | None = None) -> bytes:
         """Read an object (GetObject).
@@ -77,10 +80,12 @@ class S3Store:
         :raises StoreError: S3 refused or did not come back.
         """
         bucket, key = split_s3_uri(uri)
-        condition = {"IfNoneMatch": "*"} if if_absent else {}
+        more = {"IfNoneMatch": "*"} if if_absent else {}
+        if self.tags:
+            more["Tagging"] = urlencode(self.tags)
 
         async def write(client: Any) -> bool:
-            await client.put_object(Bucket=bucket, Key=key, Body=body, **condition)
+            await client.put_object(Bucket=bucket, Key=key, Body=body, **more)
             return True
 
         try:

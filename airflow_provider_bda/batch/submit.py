@@ -42,6 +42,9 @@ class Service(Protocol):
     async def custom_output_status(self, metadata_uri: str) -> list[str]:
         """Answer each segment's match of a blueprint."""
 
+    async def project_state(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer the state of a request's project and blueprints."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:

@@ -1,8 +1,10 @@
 """Writes an engine's records to the ledger: soon, whole, and with few calls.
 
-A record of a job is written within seconds where calls are to be had, and for a fifth of a call per document
-always. Until then the job is known by its token alone; by that arithmetic it is still open, so the service still
-knows the token: five documents are submitted in less time than one takes, or the window has less than five.
+A record of a job is written within seconds where calls are to be had: they are earned, a fifth of one with each
+document (lists and announcements are paid of it too). Until then the job is known by its token alone, and the service
+surely knows the token of a job that is open. With a wide window the calls come faster than jobs end. With a narrow one
+(below seven or so) they do not, and a job would end before its record is written: then it is written all the same,
+together with its end. That costs more than a fifth, one call per document with a window of one, and nothing else would do.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ OLD = 5.0
 #: Calls to begin with, and gained with each document that was submitted or ended (two records).
 CREDIT = 4.0
 CREDIT_PER_RECORD = 0.1 * 0.8
+#: Seconds after which it is looked again whether to write.
+LOOK = 1.0
 
 
 class LedgerWriter:
@@ -43,6 +47,9 @@ class LedgerWriter:
         self._count = 0
         self._credit = CREDIT
         self._written = 0
+        #: Jobs of which no record is written yet, and whether one of them has ended.
+        self._jobs: set[tuple[int, int, int]] = set()
+        self._ended = False
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
 
@@ -53,6 +60,10 @@ class LedgerWriter:
         self._pending[segment].append(record)
         self._count += 1
         self._credit += CREDIT_PER_RECORD
+        if record["k"] == "job":
+            self._jobs.add((segment, record["i"], record["g"]))
+        elif record["k"] == "end" and (segment, record["i"], record["g"]) in self._jobs:
+            self._ended = True
         if self._count == 1 or self._count >= MANY:
             self._wake.set()
 
@@ -71,10 +82,10 @@ class LedgerWriter:
             self._wake.clear()
             while self._count and self._count < MANY:
                 due = self._oldest + OLD - time.monotonic()
-                if due <= 0 and self._credit >= 1:
+                if due <= 0 and (self._credit >= 1 or self._ended):
                     break
                 try:
-                    async with asyncio.timeout(max(due, 1.0)):
+                    async with asyncio.timeout(max(due, LOOK)):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
@@ -89,6 +100,7 @@ class LedgerWriter:
         :raises StoreError: S3 did not take it; it still waits.
         """
         async with self._lock:
+            self._ended = False
             for segment in list(self._pending):
                 records = self._pending.pop(segment)
                 self._count = sum(map(len, self._pending.values()))
@@ -100,5 +112,8 @@ class LedgerWriter:
                     self._pending[segment] = records + self._pending.get(segment, [])
                     self._count = sum(map(len, self._pending.values()))
                     raise
+                self._jobs.difference_update(
+                    (segment, record["i"], record["g"]) for record in records if record["k"] == "job"
+                )
                 self._written += 1
                 self._credit -= 1

@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
 
 from airflow_provider_bda._checks import (
     check_choice,
@@ -382,6 +383,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             document_timeout=self.document_timeout,
             on_project_change=self.on_project_change,
             project_state=self._project_state(request),
+            output_tags=dict(self.output_tags or {}),
             policy=Policy(
                 tolerated_failures=self.tolerated_failures,
                 tolerated_failure_percentage=self.tolerated_failure_percentage,
@@ -533,6 +535,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
 
     def _settle(self, layout: BatchLayout, run: Run, *, is_over: bool) -> dict[int, Open]:
         store = S3Store(self._s3_target)
+        store.tags = run.output_tags
         try:
             return asyncio.run(settle(store, layout, run, is_over=is_over))
         except (StoreError, FileNotFoundError, ValueError) as error:
@@ -679,6 +682,4 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     def _tagging(self) -> dict[str, str]:
         if not self.output_tags:
             return {}
-        from urllib.parse import urlencode  # noqa: PLC0415
-
         return {"Tagging": urlencode(self.output_tags)}

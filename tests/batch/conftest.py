@@ -31,6 +31,7 @@ class FakeStore:
 
     def __init__(self):
         self.objects = {}
+        self.tags = {}
         self.calls = []
         self.fail = lambda operation, uri: None
 
@@ -83,6 +84,8 @@ class FakeService:
         self.most_open = 0
         self.refuse = lambda request: None
         self.lose_answer = lambda request: False
+        #: What it answers of the project, one after another and then the last for ever.
+        self.states = [{}]
 
     async def submit(self, request):
         await asyncio.sleep(0)
@@ -131,6 +134,13 @@ class FakeService:
 
     async def custom_output_status(self, metadata_uri):
         return ["MATCH"]
+
+    async def project_state(self, request):
+        await asyncio.sleep(0)
+        answer = self.states[0] if len(self.states) == 1 else self.states.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def bought(self):
         """How many jobs were bought for each document."""
