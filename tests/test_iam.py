@@ -6,19 +6,23 @@ import asyncio
 import json
 from contextlib import aclosing
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.emulator import Emulator, Settings
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
-from airflow_provider_bda.iam import Scope, Who, needs, policy
+from airflow_provider_bda.iam import Scope, Who, batch_needs, needs, policy
 from airflow_provider_bda.iam.__main__ import main
 from airflow_provider_bda.iam.page import markdown
 from airflow_provider_bda.jobs import JOB_KINDS
+from airflow_provider_bda.operators.batch import BdaBatchOperator, BdaPurgeOperator
 from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 from airflow_provider_bda.triggers.job import JobTrigger
-from tests.fakes import FakeRun
+from tests.fakes import FakeRun, in_triggerer, stored
+from tests.pdf import a_pdf
 
 PAGE = Path(__file__).parents[1] / "docs" / "iam.md"
 S3_ACTIONS = {
@@ -68,7 +72,9 @@ def needed(call):
         return (
             S3_ACTIONS[call.operation] if key else "s3:ListBucket"
         ), f"arn:aws:s3:::{'/'.join(filter(None, (bucket, key)))}"
-    prefix = {"sts": "sts", "servicequotas": "servicequotas"}.get(call.service, "bedrock")
+    prefix = {"sts": "sts", "service-quotas": "servicequotas", "servicequotas": "servicequotas"}.get(
+        call.service, "bedrock"
+    )
     parameters = call.parameters
     resource = (
         parameters.get("invocationArn")
@@ -95,6 +101,7 @@ def calls_of(aws, act):
 
 def scope(aws, project):
     return Scope(
+        state_s3_uri="s3://documents/index",
         region=aws.region,
         account=aws.account,
         project=project,
@@ -245,6 +252,79 @@ def test_bedrock_clients_share_a_prefix_and_others_have_their_own():
 
     assert action("bedrock-agent", "StartIngestionJob") == "bedrock:StartIngestionJob"
     assert action("textract", "StartDocumentAnalysis") == "textract:StartDocumentAnalysis"
+
+
+def batch_life(aws, project, *, deferrable):
+    """Run a batch, its index, a clear and a purge as worker and triggerer do; answer each one's calls."""
+    from airflow_provider_bda._compat import TaskDeferred
+
+    seen = {Who.WORKER: [], Who.TRIGGERER: []}
+
+    def make(**more):
+        settings = {"task_id": "batch", "source": "s3://documents/in/", "project": "invoices", **more}
+        return BdaBatchOperator(
+            output_s3_uri="s3://documents/out",
+            state_s3_uri="s3://documents/index",
+            create_index=True,
+            tolerated_rejections=1,
+            output_tags={"team": "a"},
+            deferrable=deferrable,
+            **settings,
+        )
+
+    run = FakeRun(make, run_id=f"{deferrable}")
+
+    def life():
+        operator, context = run.next_try()
+        work = partial(operator.execute, context)
+        while True:
+            before = len(aws.calls())
+            try:
+                return work()
+            except TaskDeferred as deferred:
+                trigger = stored(deferred.trigger)
+            finally:
+                seen[Who.WORKER] += [needed(call) for call in aws.calls()[before:]]
+            before = len(aws.calls())
+            event = in_triggerer(trigger).payload
+            seen[Who.TRIGGERER] += [needed(call) for call in aws.calls()[before:]]
+            work = partial(make().execute_complete, context, event)
+
+    life()
+    run.clear()
+    result = life()
+    purge = BdaPurgeOperator(task_id="purge", batch_s3_uri=result["batch_s3_uri"], dry_run=False)
+    seen[Who.WORKER] += calls_of(aws, lambda: purge.execute(run.next_try()[1]))
+    return seen
+
+
+def test_of_a_batch_too_every_call_is_allowed_and_every_action_called_or_explained(aws, project, monkeypatch):
+    monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
+    monkeypatch.setattr("airflow_provider_bda.batch.engine.LOOK_AT_PROJECT", 0.1)
+    monkeypatch.setattr("airflow_provider_bda.batch.engine.INTERVAL", (0.2, 0.2))
+    aws.settings.duration = 0.3
+    aws.client("s3").put_object(Bucket="documents", Key="in/b.pdf", Body=a_pdf(1))
+    calls = batch_life(aws, project, deferrable=True)
+    # Compaction deletes, and comes once in a hundred batches.
+    index = ProcessedIndex.open(aws.client("s3"), "s3://documents/index", create=False)
+    calls[Who.WORKER] += calls_of(aws, lambda: index.compact(fully=True))
+    for who, made in calls.items():
+        document = policy(who, scope(aws, project), of=batch_needs())
+        refused = [call for call in made if call[0] not in FREE and not allows(document, *call)]
+        assert refused == [], f"the policy of the {who} refuses what it does"
+        granted = {action for item in document["Statement"] for action in item["Action"]}
+        explained = {action for need in batch_needs() if need.by_service for action in need.actions}
+        # A project without blueprints reads none, and the deferred worker submits nothing.
+        explained |= {"bedrock:ListBlueprints", "bedrock:GetBlueprint"}
+        if who is Who.WORKER:
+            explained |= {"bedrock:InvokeDataAutomationAsync", "bedrock:GetDataAutomationStatus"}
+        assert granted - {action for action, _ in made} - explained == set(), f"the {who} never uses it"
+    blocking = batch_life(aws, project, deferrable=False)
+    document = policy(Who.WORKER, scope(aws, project), of=batch_needs())
+    assert blocking[Who.TRIGGERER] == []
+    assert [
+        call for call in blocking[Who.WORKER] if call[0] not in FREE and not allows(document, *call)
+    ] == []
 
 
 def test_the_page_is_what_the_code_writes():

@@ -12,15 +12,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from airflow_provider_bda.batch.prices import QUOTAS
-
 if TYPE_CHECKING:
     from airflow_provider_bda.aws import AwsTarget
 
-#: Jobs the service runs at once by default, by modality; Service Quotas tells an account's own.
-SLOTS = {modality: quota.default for modality, quota in QUOTAS.items()}
-#: How many jobs may be open for each that runs.
-WINDOW = 2
 SHRINK = 0.7
 #: Jobs that must end well before the limit grows by one.
 GROWTH = 10

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.batch import segments as files
-from airflow_provider_bda.batch.budget import SLOTS, WINDOW
 from airflow_provider_bda.batch.ledger import End, spans
 from airflow_provider_bda.batch.plan import FORMAT, Plan, Policy, Run
 from airflow_provider_bda.batch.policy import Tally, stop_reason
 from airflow_provider_bda.batch.progress import Progress, line
 from airflow_provider_bda.batch.project_state import Unreadable, change
+from airflow_provider_bda.batch.slots import DEFAULT, WINDOW
 from airflow_provider_bda.batch.submit import BatchRefused, Refused, Submitter
 from airflow_provider_bda.batch.work import GONE, NOT_SUBMITTED, Work, next_of, request_for, row_of, token_of
 from airflow_provider_bda.batch.writer import LedgerWriter
@@ -456,7 +456,7 @@ class Engine:
 
     def _budget(self, modality: str) -> Budget:
         if modality not in self._budgets:
-            limit = self._run.max_open_jobs.get(modality) or SLOTS.get(modality, 20) * WINDOW
+            limit = self._run.max_open_jobs.get(modality) or DEFAULT.get(modality, 20) * WINDOW
             self._budgets[modality] = self._budget_for(modality, limit)
             self._budgets[modality].join(self, limit)
         return self._budgets[modality]

@@ -22,7 +22,8 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch.checks import MODALITIES, suffix_of
 from airflow_provider_bda.batch.pages import count_pages
-from airflow_provider_bda.batch.prices import QUOTAS, UNITS, Prices
+from airflow_provider_bda.batch.prices import UNITS, Prices
+from airflow_provider_bda.jobs.quota import CONCURRENT_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -129,6 +130,7 @@ class Estimate:
     :param sampled: documents of which the pages were counted.
     :param cost_usd: at the prices ``as_of``.
     :param days: at the slots given, from the first submit to the last end; the modalities run side by side.
+    :param slots_source: where the slots are from.
     :param advice: what to do if it takes over a day.
     """
 
@@ -142,6 +144,7 @@ class Estimate:
     prices_as_of: str
     prices_region: str
     deadline_seconds: float | None = None
+    slots_source: str = "the default quota"
     advice: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,7 +170,7 @@ class Estimate:
             )
         said.append(
             f"in all USD {self.cost_usd.text('{:,.2f}')} at the prices of {self.prices_region} read "
-            f"{self.prices_as_of}, and {self.days.text('{:,.2f}')} days at an assumed pace: an estimate"
+            f"{self.prices_as_of}, and {self.days.text('{:,.2f}')} days at an assumed pace: an estimate. The slots are {self.slots_source}"
         )
         return [*said, *self.advice]
 
@@ -234,6 +237,7 @@ class Census:
         *,
         prices: Prices | None = None,
         slots: Mapping[str, int] | None = None,
+        slots_source: str = "the default quota",
         custom: bool | None = None,
         fields: int = 0,
         deadline_seconds: float | None = None,
@@ -243,6 +247,7 @@ class Census:
 
         :param s3: a boto3 S3 client to read the sample with; None leaves the pages unknown.
         :param slots: jobs at once by modality: the applied quota where it may be read. What is missing has the default.
+        :param slots_source: where these are from, for people.
         :param custom: whether the batch's request has blueprints: False pays for standard output, None does not know (a
             project may have some) and widens the range.
         :param fields: of the blueprint.
@@ -255,7 +260,7 @@ class Census:
             if count := self._counts.get(modality):
                 units = self._units(modality, count, pages)
                 seconds = pace.seconds(modality, count.files, units)
-                at_once = (slots or {}).get(modality, QUOTAS[modality].default)
+                at_once = (slots or {}).get(modality, CONCURRENT_JOBS[modality].default)
                 share = Share(
                     modality=modality,
                     documents=count.files,
@@ -278,6 +283,7 @@ class Census:
             prices_as_of=prices.as_of,
             prices_region=prices.region_name,
             deadline_seconds=deadline_seconds,
+            slots_source=slots_source,
             advice=tuple(line for share in shares for line in _advice(share)),
         )
 
@@ -366,7 +372,7 @@ def _advice(share: Share) -> Iterator[str]:
     """Advise a quota for what takes over a day."""
     days = share.days.low if share.days.expected is None else share.days.expected
     if days > 1:
-        quota = QUOTAS[share.modality]
+        quota = CONCURRENT_JOBS[share.modality]
         yield (
             f"{share.modality}: over a day at {share.slots:,} slots. Request more of Service Quotas {quota.code} (concurrent "
             f"{share.modality} jobs, by default {quota.default}): {math.ceil(days * share.slots):,} slots would take a day"

@@ -37,6 +37,10 @@ READ_ALL = 20_000
 SAMPLE = 2_000
 #: Bodies that may fail one after another, with none read before, until the rest is left alone.
 _HOPELESS = 100
+#: What a row says that names no blueprint because its output was not read.
+NOT_IN_SAMPLE = f"not read: of more than {READ_ALL:,} successes a sample of {SAMPLE:,} is"
+NO_OUTPUT = "not read: the service named no output"
+HOPELESS = f"not read: the first {_HOPELESS} outputs could not be"
 #: Rows under way at once.
 _WINDOW = 4 * THREADS
 _log = logging.getLogger(__name__)
@@ -52,8 +56,8 @@ def finish_batch(
 ) -> dict[str, Any]:
     """Write what a batch came to; answers the content of ``summary.json``.
 
-    Where every body was read, the rows also say which blueprint and version made them. A body that cannot be read
-    is counted and stops nothing.
+    The rows whose bodies were read also say which blueprint and version made them, the others of successes why not.
+    A body that cannot be read is counted and stops nothing.
 
     :param hook: a hook whose connection may read and write the batch, and read what its jobs wrote.
     :param batch_s3_uri: the batch.
@@ -136,10 +140,14 @@ class _Reader:
         self, pool: ThreadPoolExecutor, rows: Iterable[dict[str, Any]]
     ) -> Iterator[tuple[dict[str, Any], bool]]:
         """Answer the rows in their order, and whether each says more now."""
-        under_way: deque[tuple[dict[str, Any], Future[Body] | None]] = deque()
+        under_way: deque[tuple[dict[str, Any], Future[Body] | str]] = deque()
         for value in rows:
-            wanted = self._wants(value)
-            future = pool.submit(read_body, self._s3, value["output_s3_uri"], self._view) if wanted else None
+            why_not = self._why_not(value)
+            future = (
+                pool.submit(read_body, self._s3, value["output_s3_uri"], self._view)
+                if why_not is None
+                else why_not
+            )
             under_way.append((value, future))
             if len(under_way) >= _WINDOW:
                 yield self._told(*under_way.popleft())
@@ -162,18 +170,23 @@ class _Reader:
             "blueprints": self._extraction.to_json(),
         }
 
-    def _wants(self, value: dict[str, Any]) -> bool:
+    def _why_not(self, value: dict[str, Any]) -> str | None:
+        """Say why a row's body is not read, in no words where there is none to read; None where it is."""
         if value["status"] != "succeeded":
-            return False
+            return ""
         at, self._met = self._met, self._met + 1
-        if not value.get("output_s3_uri") or (self._read == 0 and self._unread >= _HOPELESS):
-            return False
+        if not value.get("output_s3_uri"):
+            return NO_OUTPUT
+        if self._read == 0 and self._unread >= _HOPELESS:
+            return HOPELESS
         # Evenly spaced: where the sample's number goes up by one.
-        return not self._sampled or at * SAMPLE // self._succeeded != (at - 1) * SAMPLE // self._succeeded
+        if self._sampled and at * SAMPLE // self._succeeded == (at - 1) * SAMPLE // self._succeeded:
+            return NOT_IN_SAMPLE
+        return None
 
-    def _told(self, value: dict[str, Any], future: Future[Body] | None) -> tuple[dict[str, Any], bool]:
-        if future is None:
-            return value, False
+    def _told(self, value: dict[str, Any], future: Future[Body] | str) -> tuple[dict[str, Any], bool]:
+        if isinstance(future, str):
+            return _unknown(value, future) if future else (value, False)
         try:
             body = future.result()
             for status, output in body.segments:
@@ -186,9 +199,7 @@ class _Reader:
         if body.pages is not None:
             self._pages += body.pages
             self._paged += 1
-        if self._sampled:
-            return value, False
-        told = {**value, **body.to_row()}
+        told = {**value, **body.to_row(), "blueprint_unknown": None}
         return told, told != value
 
     def _failed(self, value: dict[str, Any], why: str) -> tuple[dict[str, Any], bool]:
@@ -196,4 +207,11 @@ class _Reader:
         if self._why is None:
             self._why = why
             _log.warning("the output of %s could not be read: %s", value.get("invocation_arn"), why)
+        return _unknown(value, f"unreadable: {why}")
+
+
+def _unknown(value: dict[str, Any], why: str) -> tuple[dict[str, Any], bool]:
+    """Answer a row that says why it names no blueprint, and whether that is new; what it said before stays."""
+    if value.get("blueprint_arn") or value.get("blueprint_unknown") == why:
         return value, False
+    return {**value, "blueprint_unknown": why}, True

@@ -1,14 +1,14 @@
-"""What the service costs and how many jobs it runs at once, as published: dated, and each figure a setting.
+"""What the service costs, as published: dated, and each figure a setting.
 
-Sources: the AWS Pricing API for us-east-1 as read 2025-10-28 (documents agreed with another list in April 2026), and the
-Service Quotas of Bedrock as read in June 2025. Look them up for your Region and account before you rely on an estimate.
+Source: the AWS Pricing API for us-east-1 as read 2025-10-28 (documents agreed with another list in April 2026). Look the
+prices up for your Region before you rely on an estimate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,20 +45,3 @@ class Prices:
         return float(
             with_blueprint + max(0, fields - self.free_fields) * self.extra_field if custom else standard
         )
-
-
-class Quota(NamedTuple):
-    """Jobs of a modality that run at once: the default for each Region, and the quota's code."""
-
-    default: int
-    code: str
-
-
-QUOTAS: Mapping[str, Quota] = MappingProxyType(
-    {
-        "document": Quota(25, "L-9E3C255A"),
-        "image": Quota(20, "L-BDD176EF"),
-        "audio": Quota(20, "L-3E961CAB"),
-        "video": Quota(20, "L-895C7A6C"),
-    }
-)

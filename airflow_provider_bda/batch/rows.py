@@ -44,10 +44,12 @@ class Row:
     :param size: bytes.
     :param custom_output_status: ``MATCH``, ``NO_MATCH``, ``FALLBACK`` or a later word, by segment.
     :param blueprint_arn: the blueprint that made it: that of its first segment with a custom output. This and what
-        follows is known once the batch has ended, and only if every body was read.
+        follows is known once the batch has ended, and only if its output was read: of up to 20,000 successes all are,
+        of more a sample.
     :param blueprint_version: its version; None for AWS's own.
     :param blueprint_name: its name.
     :param other_blueprints: where a document was split: those of its other segments, as ``arn`` or ``arn:version``.
+    :param blueprint_unknown: why a success names none though it may have one: its output was not read, or could not be.
     :param pages: how many pages were read; documents only.
     """
 
@@ -73,6 +75,7 @@ class Row:
     blueprint_version: str | None = None
     blueprint_name: str | None = None
     other_blueprints: tuple[str, ...] = ()
+    blueprint_unknown: str | None = None
     pages: int | None = None
 
     def to_json(self) -> dict[str, Any]:

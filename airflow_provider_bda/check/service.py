@@ -11,10 +11,12 @@ from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.check.findings import Finding, Verdict
 from airflow_provider_bda.check.page import ONE_PAGE_PDF
 from airflow_provider_bda.check.scene import CONTROL, RUNTIME
+from airflow_provider_bda.hooks.quotas import SERVICE, applied_quota
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import JobWait
 from airflow_provider_bda.jobs.kind import Outcome
 from airflow_provider_bda.jobs.profile import partition_of, profile_arn
+from airflow_provider_bda.jobs.quota import CONCURRENT_JOBS, OPEN_JOBS
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
 from airflow_provider_bda.waiting.poller import wait_blocking
 
@@ -23,14 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_bda.check.scene import Scene
 
-#: Service Quotas: what, code.
-QUOTAS = (
-    ("documents at once", "L-9E3C255A"),
-    ("images at once", "L-BDD176EF"),
-    ("audio files at once", "L-3E961CAB"),
-    ("videos at once", "L-895C7A6C"),
-    ("open jobs", "L-A596AFC0"),
-)
 #: Seconds the bought page may take.
 PAGE_TIMEOUT = 300.0
 PAGE_INTERVAL = 3.0
@@ -107,12 +101,12 @@ def status(scene: Scene) -> Iterator[Finding]:
 
 def quotas(scene: Scene) -> Iterator[Finding]:
     """Read how many jobs may run at once."""
-    client = scene.client("service-quotas")
+    client = scene.client(SERVICE)
     values = []
-    for what, code in QUOTAS:
+    for quota in (*CONCURRENT_JOBS.values(), OPEN_JOBS):
         answer, finding = scene.attempt(
             "quotas",
-            partial(_quota, client, code),
+            partial(applied_quota, client, quota),
             "",
             statement=scene.statement("ReadQuotas"),
             optional=True,
@@ -120,12 +114,8 @@ def quotas(scene: Scene) -> Iterator[Finding]:
         if answer is None:
             yield finding
             return
-        values.append(f"{answer:,.0f} {what}")
+        values.append(f"{answer:,} {quota.what}")
     yield Finding("quotas", Verdict.PASS, ", ".join(values))
-
-
-def _quota(client: Any, code: str) -> float:
-    return float(client.get_service_quota(ServiceCode="bedrock", QuotaCode=code)["Quota"]["Value"])
 
 
 def submit(scene: Scene) -> Iterator[Finding]:

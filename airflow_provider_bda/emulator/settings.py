@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda.jobs import quota
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 #: Seconds; or a range to draw from; or a function of the job.
 Duration = float | tuple[float, float] | Callable[["Job"], float]
 
-#: Service Quotas L-9E3C255A, L-BDD176EF, L-3E961CAB, L-895C7A6C.
-CONCURRENT_JOBS: Mapping[str, int] = {"DOCUMENT": 25, "IMAGE": 20, "AUDIO": 20, "VIDEO": 20}
+CONCURRENT_JOBS: Mapping[str, int] = {
+    modality.upper(): known.default for modality, known in quota.CONCURRENT_JOBS.items()
+}
 
-#: Service Quota L-A596AFC0, not adjustable.
-OPEN_JOBS = 1_800
+OPEN_JOBS = quota.OPEN_JOBS.default
 
 #: Open jobs of other kinds than data automation, where AWS publishes a figure: pending data ingestion jobs.
 OPEN_JOBS_BY_KIND: Mapping[str, int] = {"equipment_ingestion": 5}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_bda.iam.batch import batch_needs
 from airflow_provider_bda.iam.policy import Who, action, needs, policy
 from airflow_provider_bda.iam.scope import Scope
 from airflow_provider_bda.jobs.catalog import JOB_KINDS
@@ -55,10 +57,31 @@ def markdown() -> str:
     for who in (Who.WORKER, Who.TRIGGERER, Who.PREFLIGHT):
         body = json.dumps(policy(who, _EXAMPLE), indent=2)
         lines += [f"## Policy of the {who}", "", "```json", body, "```", ""]
+    lines += _batch()
     lines += ["## Other job kinds", "", "| kind | worker | triggerer |", "|---|---|---|"]
     for kind in JOB_KINDS.values():
         lines.append(f"| {kind.title} | {_calls(kind, Who.WORKER)} | {_calls(kind, Who.TRIGGERER)} |")
     return "\n".join(lines) + "\n"
+
+
+_BATCH = """## Batches
+
+`BdaBatchOperator` submits where its engine runs: in the triggerer, or with `deferrable=False` on the worker. With
+`--batch` the command prints these policies, `--state` names the index."""
+
+
+def _batch() -> list[str]:
+    people = [Who.WORKER, Who.TRIGGERER]
+    lines = [_BATCH, "", "| action | " + " | ".join(people) + " | why | only if |", "|---" * 5 + "|"]
+    for need in batch_needs():
+        marks = " | ".join("yes" if who in need.who else "" for who in people)
+        actions = ", ".join(f"`{name}`" for name in need.actions)
+        lines.append(f"| {actions} | {marks} | {need.why} | {need.only_if} |")
+    scope = replace(_EXAMPLE, state_s3_uri="s3://my-documents/index/")
+    for who in people:
+        body = json.dumps(policy(who, scope, of=batch_needs()), indent=2)
+        lines += ["", f"### Policy of the {who}", "", "```json", body, "```"]
+    return [*lines, ""]
 
 
 def _calls(kind: JobKind, who: Who) -> str:

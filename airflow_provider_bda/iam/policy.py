@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_bda.iam.scope import Scope
     from airflow_provider_bda.jobs.kind import JobKind
 
@@ -180,12 +182,15 @@ def find(sid: str) -> Need:
     return next(need for need in needs() if need.sid == sid)
 
 
-def policy(who: Who, scope: Scope, *, whole: bool = True) -> dict[str, Any]:
-    """Build the policy of ``BdaInvokeOperator`` for one process.
+def policy(who: Who, scope: Scope, *, whole: bool = True, of: Sequence[Need] | None = None) -> dict[str, Any]:
+    """Build the policy for one process.
 
     :param who: the process.
     :param scope: what it is about.
     :param whole: whether what is needed only sometimes is in it.
+    :param of: the needs; None takes those of ``BdaInvokeOperator``.
     """
-    wanted = [need for need in needs() if who in need.who and (whole or not need.only_if)]
+    wanted = [
+        need for need in (needs() if of is None else of) if who in need.who and (whole or not need.only_if)
+    ]
     return {"Version": "2012-10-17", "Statement": [statement(need, scope) for need in wanted]}

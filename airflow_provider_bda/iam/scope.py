@@ -16,6 +16,7 @@ class Scope:
     :param project: the project's ARN.
     :param input_s3_uri: the file or the prefix of the input.
     :param output_s3_uri: the prefix of the output.
+    :param state_s3_uri: the prefix of a batch's index of processed documents.
     :param kms_key: ARN or id of the customer's key.
     """
 
@@ -25,6 +26,7 @@ class Scope:
     input_s3_uri: str | None = None
     output_s3_uri: str | None = None
     kms_key: str | None = None
+    state_s3_uri: str | None = None
 
     @property
     def partition(self) -> str:
@@ -67,9 +69,22 @@ class Scope:
         """Answer everything under the output prefix."""
         return [self._objects(self.output_s3_uri or "s3://*/")]
 
+    def batch_objects(self) -> list[str]:
+        """Answer the batches' own files."""
+        return [self._objects((self.output_s3_uri or "s3://*/").rstrip("/") + "/_batches")]
+
+    def state_objects(self) -> list[str]:
+        """Answer the index of processed documents."""
+        return [self._objects(self.state_s3_uri or "s3://*/")]
+
+    def described(self) -> list[str]:
+        """Answer the project and every blueprint."""
+        return [*self.projects(), *self.blueprints()]
+
     def buckets(self) -> list[str]:
-        """Answer the buckets of input and output."""
+        """Answer the buckets of input, output and, if it is named, index."""
         uris = [self.input_s3_uri or "s3://*/", self.output_s3_uri or "s3://*/"]
+        uris += [self.state_s3_uri] if self.state_s3_uri else []
         return sorted({self._s3(uri).partition("/")[0] for uri in uris})
 
     def _s3(self, uri: str) -> str:

@@ -23,7 +23,6 @@ from airflow_provider_bda._compat import conf
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.batch import closing, incremental, prepare
 from airflow_provider_bda.batch._files import s3_of
-from airflow_provider_bda.batch.budget import SLOTS, WINDOW
 from airflow_provider_bda.batch.checks import Rules
 from airflow_provider_bda.batch.drive import drive
 from airflow_provider_bda.batch.estimate import Census
@@ -35,6 +34,7 @@ from airflow_provider_bda.batch.plan import Plan, Policy, Run, expected_cost
 from airflow_provider_bda.batch.project_state import Unreadable, change, name_of, read_state
 from airflow_provider_bda.batch.results import result_parts
 from airflow_provider_bda.batch.settle import settle
+from airflow_provider_bda.batch.slots import Slots, slots_of
 from airflow_provider_bda.batch.source import Manifest, S3Prefix, source_of
 from airflow_provider_bda.batch.store import S3Store, StoreError
 from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaEventError, BdaInputError
@@ -86,7 +86,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     :param kms_encryption_context: (templated) up to ten pairs; needs ``kms_key_id``.
     :param event_bridge_enabled: (templated) whether the service also sends events to EventBridge.
     :param tags: (templated) tags of every job.
-    :param max_concurrent_jobs: how many jobs the service runs at once for this account; None takes the default quota.
+    :param max_concurrent_jobs: how many jobs the service runs at once for this account; None reads
+        the applied quota (Service Quotas), where that is not allowed the default one.
     :param max_open_jobs: jobs that may be open at once; None takes twice as many as run, so that the service's slots
         stay full and nobody else waits behind the whole batch.
     :param submit_rate: submits a second that are never passed; None finds the service's own limit.
@@ -373,9 +374,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             deadline=now + wait_seconds(self, self.wait_timeout, DEFAULT_WAIT),
             request=request,
             output_s3_uri=self.output_s3_uri.rstrip("/"),
-            max_open_jobs={
-                modality: self.max_open_jobs or most * WINDOW for modality, most in self._slots.items()
-            },
+            max_open_jobs=self._slots.windows(self.max_open_jobs),
             submit_rate=self.submit_rate,
             max_retries_per_document=self.max_retries_per_document,
             max_documents=self.max_documents,
@@ -418,7 +417,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         estimate = census.estimate(
             self._s3,
             prices=self.prices,
-            slots=self._slots,
+            slots=self._slots.by_modality,
+            slots_source=self._slots.source,
             custom=True if draft.request.get("blueprints") else None,
             deadline_seconds=draft.deadline - draft.started_at,
         )
@@ -657,8 +657,11 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         }
 
     @property
-    def _slots(self) -> dict[str, int]:
-        return {modality: self.max_concurrent_jobs or most for modality, most in SLOTS.items()}
+    def _slots(self) -> Slots:
+        if "_slots_known" not in self.__dict__:
+            self.__dict__["_slots_known"] = slots_of(self.hook, self.max_concurrent_jobs)
+        slots: Slots = self.__dict__["_slots_known"]
+        return slots
 
     @property
     def _s3_conn_id(self) -> str | None:

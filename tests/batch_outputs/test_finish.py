@@ -280,7 +280,7 @@ def test_where_no_body_can_be_read_the_rest_is_left_alone(aws, a_batch, finished
     assert finished()["bodies"]["unreadable"] in range(5, 8)
 
 
-def test_of_very_many_an_evenly_spaced_sample_is_read_and_the_parts_stay(
+def test_of_very_many_an_evenly_spaced_sample_is_read_and_the_other_rows_say_why_they_name_no_blueprint(
     aws, a_batch, blueprint, finished, stored, monkeypatch
 ):
     monkeypatch.setattr(finish, "READ_ALL", 20)
@@ -288,7 +288,6 @@ def test_of_very_many_an_evenly_spaced_sample_is_read_and_the_parts_stay(
     row = a_batch.run("a", blueprints=[blueprint])
     for number in range(5):
         a_batch.part(number, *[row] * 5, a_batch.made(f"failed-{number}", "failed"))
-    before = stored(a_batch.layout.part(0))
     summary = finished()
     assert (summary["bodies"]["sampled"], summary["bodies"]["succeeded"], summary["bodies"]["read"]) == (
         True,
@@ -296,8 +295,14 @@ def test_of_very_many_an_evenly_spaced_sample_is_read_and_the_parts_stay(
         7,
     )
     assert summary["blueprints"][0]["segments"] == 7
-    assert stored(a_batch.layout.part(0)) == before
-    assert len(lines(stored(a_batch.layout.results))) == 30
+    rows = list(iter_results(a_batch.uri))
+    named = [row for row in rows if row.blueprint_arn]
+    assert (len(rows), len(named), {row.blueprint_unknown for row in named}) == (30, 7, {None})
+    whys = {row.blueprint_unknown for row in rows if row.status == "succeeded" and not row.blueprint_arn}
+    assert whys == {finish.NOT_IN_SAMPLE}
+    assert {row.blueprint_unknown for row in rows if row.status == "failed"} == {None}
+    finished()
+    assert list(iter_results(a_batch.uri)) == rows
 
 
 @pytest.mark.parametrize("succeeded", [2_001, 20_001, 123_457])
@@ -305,7 +310,7 @@ def test_the_sample_is_as_large_as_it_says_and_evenly_spaced(succeeded, monkeypa
     monkeypatch.setattr(finish, "READ_ALL", 2_000)
     reader = finish._Reader(None, succeeded, "auto")
     row = {"status": "succeeded", "output_s3_uri": "s3://b/k"}
-    taken = [at for at in range(succeeded) if reader._wants(row)]
+    taken = [at for at in range(succeeded) if reader._why_not(row) is None]
     assert len(taken) == finish.SAMPLE
     gaps = {after - before for before, after in pairwise(taken)}
     assert max(gaps) - min(gaps) <= 1
