@@ -33,6 +33,13 @@ PART_BYTES = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
 #: How often a file is asked for whose body broke off.
 _TRIES = 3
+_DENIED = frozenset({"403", "AccessDenied"})
+_ACTIONS = {
+    "read": "s3:GetObject",
+    "write": "s3:PutObject",
+    "list": "s3:ListBucket",
+    "delete": "s3:DeleteObject",
+}
 _MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey"})
 
 
@@ -45,7 +52,7 @@ def s3_of(hook: BdaBaseHook) -> Any:
 def storage(act: str, uri: str) -> Iterator[None]:
     """Turn what S3 refuses into an error of ours.
 
-    :param act: what was to be done, e.g. "read".
+    :param act: what was to be done: "read", "write", "list" or "delete".
     :raises FileNotFoundError: there is no such object or bucket.
     :raises BdaError: anything else; the batch's jobs are not touched, and a retry does the same again.
     """
@@ -57,9 +64,10 @@ def storage(act: str, uri: str) -> Iterator[None]:
         error = call_error(raised)
         if error.code in _MISSING:
             raise FileNotFoundError(uri) from raised
+        mend = f" Allow {_ACTIONS[act]} on it." if error.code in _DENIED else ""
         raise BdaError(
-            f"could not {act} {uri}: {error.code}: {error.message}. No job was started or stopped; a retry does the same "
-            "again",
+            f"could not {act} {uri}: {error.code}: {error.message}.{mend} No job was started or stopped; a retry does the "
+            "same again",
             error_type=error.code,
             error_message=error.message,
         ) from raised

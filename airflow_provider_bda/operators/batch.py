@@ -20,7 +20,7 @@ from airflow_provider_bda._checks import (
     is_rendered,
 )
 from airflow_provider_bda._compat import conf
-from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.aws import AwsTarget, split_s3_uri
 from airflow_provider_bda.batch import closing, incremental, prepare
 from airflow_provider_bda.batch._files import s3_of
 from airflow_provider_bda.batch.checks import Rules
@@ -30,6 +30,7 @@ from airflow_provider_bda.batch.finish import finish_batch
 from airflow_provider_bda.batch.incremental import Incremental, States
 from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
+from airflow_provider_bda.batch.objects import Buckets
 from airflow_provider_bda.batch.plan import Plan, Policy, Run, expected_cost
 from airflow_provider_bda.batch.project_state import Unreadable, change, name_of, read_state
 from airflow_provider_bda.batch.results import result_parts
@@ -469,6 +470,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             region_name=self.hook.conn_region_name,
             output_s3_uri=self.output_s3_uri,
         )
+        Buckets(self._s3, rules.region_name).check(split_s3_uri(self.output_s3_uri)[0], "output_s3_uri")
         resolver = prepare.Resolver(self._control_plane.project_arn, self._control_plane.blueprint_arn)
         documents = map(resolver.resolved, source_of(self.source).documents(self._s3, rules))
         if index is None:
