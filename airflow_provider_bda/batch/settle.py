@@ -43,7 +43,7 @@ class Open:
 async def settle(store: Store, layout: BatchLayout, run: Run, *, is_over: bool) -> dict[int, Open]:
     """Write the rows that an engine left unwritten; answer, by segment, the documents of which a job may be open.
 
-    :param run: the latest one.
+    :param run: the latest one that an engine has worked on.
     :param is_over: whether the run is to be declared over.
     :raises StoreError: S3 refused or did not come back; a retry does the same again.
     """

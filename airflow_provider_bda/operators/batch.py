@@ -382,7 +382,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             submit_until=now + self.submit_for if self.submit_for else None,
             document_timeout=self.document_timeout,
             on_project_change=self.on_project_change,
-            project_state=self._project_state(request),
+            project_state=self._own_state(request) if self._uses_index else self._project_state(request),
             output_tags=dict(self.output_tags or {}),
             policy=Policy(
                 tolerated_failures=self.tolerated_failures,
@@ -492,8 +492,6 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         if self._only_told and self.create_index and not ProcessedIndex.is_there(s3, uri):
             return None  # it would be empty
         states = States(self._own_state, {name_of(draft.request): draft.project_state})
-        if not draft.project_state:
-            self._own_state(draft.request)
         index = ProcessedIndex.open(s3, uri, create=self.create_index)
         return Incremental(index, draft.deadline + LEASE_MARGIN, states)
 
@@ -529,7 +527,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         # Later than it was claimed for: see Owners.abandon.
         until = run.deadline + LEASE_MARGIN + 1.0
         if not (stands and index.index.extend(owner=layout.batch_id, until=until)):
-            jobs = self._settle(layout, run, is_over=False)
+            jobs = self._settle(layout, runs[-2], is_over=False) if len(runs) > 1 else {}
             others = incremental.claim_again(s3, layout, plan, run, index, self._tagging, jobs)
             if others:
                 self.log.info("%s documents are left to other batches", f"{others:,}")
