@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+#: A second triggerer, for who starts it. Airflow's database must then be one that locks rows.
+SPARE = "triggerer-2"
 #: Component -> the words for it in the answer of ``/monitor/health``. The api-server is the one who answers.
 HEALTH_KEYS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 #: Below the ports that systems give to outgoing connections, so that none is taken between choice and use.
@@ -71,7 +73,8 @@ class RealAirflow:
         self.start_timeout = start_timeout
         self.progress = progress
         self.mark = f"airflow-{secrets.token_hex(8)}"
-        self.api_port, self._worker_port, self._trigger_port = free_ports(3)
+        self.api_port, self._worker_port, self._trigger_port, spare_port = free_ports(4)
+        self._own = {SPARE: {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(spare_port)}}
         self.url = f"http://127.0.0.1:{self.api_port}"
         self.logs_folder = self.home / "logs"
         self.output_folder = self.home / "components"
@@ -119,14 +122,14 @@ class RealAirflow:
             if name in self._components and self._components[name].poll() is None:
                 raise AirflowProcessError(f"the {name} already runs; kill it first")
             self._started_at[name] = time.time()
-            self._components[name] = self._spawn(name, name)
+            self._components[name] = self._spawn(name, "triggerer" if name == SPARE else name)
         self._wait_healthy(names)
 
     def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log(log_name).open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "airflow", *arguments],
-                env=self._env,
+                env=self._env | self._own.get(log_name, {}),
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -176,6 +179,9 @@ class RealAirflow:
         fresh = {
             name for name, beat in beats.items() if beat and _epoch(beat) >= self._started_at.get(name, 0)
         }
+        if (began := self._started_at.get(SPARE)) is not None:
+            jobs = self.rest.living("TriggererJob")
+            fresh |= {SPARE for job in jobs if _epoch(job["start_date"]) >= began}
         return fresh | {"api-server"}
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
@@ -226,7 +232,7 @@ class RealAirflow:
 
     def pids(self, name: str) -> list[int]:
         """Answer the processes of a component, of the executor's "worker"s or of the running "task"s."""
-        if name in COMPONENTS:
+        if name in {*COMPONENTS, SPARE}:
             process = self._components.get(name)
             return [process.pid] if process and process.poll() is None else []
         workers = [child for pid in self.pids("scheduler") for child in _children(pid) if _is_worker(child)]
@@ -234,7 +240,7 @@ class RealAirflow:
             return [worker.pid for worker in workers]
         if name == "task":
             return [task.pid for worker in workers for task in _children(worker.pid)]
-        raise ValueError(f"{name!r}: not one of {', '.join(COMPONENTS)}, worker, task")
+        raise ValueError(f"{name!r}: not one of {', '.join(COMPONENTS)}, {SPARE}, worker, task")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> list[int]:
         """Send a signal, SIGKILL unless told otherwise, to a component and all it forked, or to the workers.

@@ -69,6 +69,10 @@ class AirflowRest:
             self._http.headers["Authorization"] = f"Bearer {self.token()}"
         return _checked(self._http.request(method, f"/api/v2{path}", json=body, params=params))
 
+    def living(self, job_type: str) -> list[dict[str, Any]]:
+        """List the components of a type ("TriggererJob") whose heart beats."""
+        return list(self.call("GET", "/jobs", job_type=job_type, is_alive=True)["jobs"])
+
     # --- set-up ------------------------------------------------------------------------------
 
     def add_connection(
