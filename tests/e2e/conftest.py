@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 import time
 import uuid
@@ -149,6 +151,18 @@ class Run:
 @pytest.fixture
 def jobs(airflow: RealAirflow, aws: Emulator) -> Jobs:
     return Jobs(airflow, aws)
+
+
+@pytest.fixture
+def rough(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The emulator on a bad day: throttling 10 %, lost answers 2 %, 5xx 2 %, S3 errors 1 %; jobs of uneven length."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_E2E", json.dumps(aws.connection()))
+    before = aws.settings.duration
+    dice = random.Random(5)
+    aws.settings.duration = lambda job: dice.uniform(4.0, 16.0)
+    yield aws
+    aws.settings.duration = before
+    aws.clear_faults()
 
 
 @pytest.fixture
