@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks import role_refresh
 from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.batch_slots import benchmark as batch_slots
+from benchmarks.in_airflow import cost, documents
 from benchmarks.index import benchmark as index
 from benchmarks.report import machine
 from benchmarks.waiting import benchmark as waiting
@@ -26,7 +27,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "role_refresh": role_refresh.run,
     "batch_scale": batch_scale.run,
     "batch_slots": batch_slots.run,
+    "batch_documents": documents.run,
     "index": index.run,
+    "airflow_cost": cost.run,
 }
 
 
