@@ -23,8 +23,8 @@ def choose_documents(params):
 
 
 PLAIN = {"retries": 0}
-#: More than any task of the test is killed.
-STUBBORN = {"retries": 9, "retry_delay": timedelta(seconds=1)}
+#: More than any task of the tests is killed.
+STUBBORN = {"retries": 30, "retry_delay": timedelta(seconds=1)}
 
 for dag_id, pool, retries in (
     ("e2e_wait", "default_pool", PLAIN),
