@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import mmap
 import os
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,7 @@ from airflow_provider_bda.batch.engine import Engine
 from airflow_provider_bda.batch.layout import BatchLayout
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome
-
-NAP = 0.02
+from benchmarks.watchdog import NAP, Watchdog
 
 
 class FolderStore:
@@ -64,14 +65,21 @@ class FolderStore:
 
 
 class FastService:
-    """A service whose jobs end at once; a job's ARN is made of its token, as the service's memory of it would."""
+    """A service whose jobs end at once; a job's ARN is made of its token, as the service's memory of it would.
 
-    def __init__(self) -> None:
+    :param count: a file that knows the number of submits also when this process is killed.
+    """
+
+    def __init__(self, count: Path) -> None:
         self.submits = 0
         self.first_submit: float | None = None
+        count.write_bytes(bytes(8))
+        with count.open("r+b") as file:
+            self._count = mmap.mmap(file.fileno(), 8)
 
     async def submit(self, request: dict[str, Any]) -> str:
         self.submits += 1
+        struct.pack_into("q", self._count, 0, self.submits)
         self.first_submit = self.first_submit or time.monotonic()
         return (
             f"arn:aws:bedrock:us-east-1:123456789012:data-automation-invocation/{request['clientToken'][:32]}"
@@ -97,7 +105,7 @@ async def run(options: argparse.Namespace) -> None:
         said.write(json.dumps(facts) + "\n")
         said.flush()
 
-    service, store = FastService(), FolderStore(options.root)
+    service, store = FastService(options.count), FolderStore(options.root)
     engine = Engine(
         BatchLayout(options.batch),
         store=store,
@@ -107,25 +115,23 @@ async def run(options: argparse.Namespace) -> None:
         log_interval=5.0,
     )
     began, before = time.monotonic(), process.memory_info().rss
-    say(began=True, rss=before)
+    watchdog = Watchdog()
+    watching = asyncio.create_task(watchdog.run())
     task = asyncio.create_task(engine.run())
-    most, block, turn, told = before, 0.0, time.monotonic(), False
+    grown, told = 0, False
     while not task.done():
         await asyncio.sleep(NAP)
-        now = time.monotonic()
-        block, turn = max(block, now - turn), now
-        most = max(most, process.memory_info().rss)
+        grown = max(grown, process.memory_info().rss - before)
         if not told and service.first_submit is not None:
             told = True
             say(first_submit=service.first_submit - began)
-        say(submits=service.submits)
-    ended = task.result()
+        say(grown=grown)
+    watching.cancel()
     say(
-        state=ended.state,
+        state=task.result().state,
         submits=service.submits,
         seconds=time.monotonic() - began,
-        grown=most - before,
-        block=block,
+        block=watchdog.longest[""],
         ledger_calls=store.ledger_calls,
     )
 
@@ -135,6 +141,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--batch", required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=Path, required=True)
     asyncio.run(run(parser.parse_args()))
 
 
