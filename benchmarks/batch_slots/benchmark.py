@@ -34,6 +34,8 @@ SHORTEST, LONGEST = 1.0, 11.0
 SCALE = 0.1
 POLL = (2.0 * SCALE, 10.0 * SCALE)
 PEER_POLL = (10.0 * SCALE, 10.0 * SCALE)
+#: Seconds a slow machine may take beside.
+PATIENCE = 900.0
 GOAL_MAKESPAN = 1.05
 GOAL_BESIDE = 2.0
 ROOT = Path(__file__).parents[2]
@@ -99,7 +101,7 @@ def _contest(documents: int, window: int, poll: tuple[float, float]) -> dict[str
         later = Thread(target=_submit_beside, args=(aws, documents, single), daemon=True)
         later.start()
         ran = subprocess.run(
-            command, cwd=ROOT, env=_environment(aws, home), check=False, timeout=bound * 3 + 120
+            command, cwd=ROOT, env=_environment(aws, home), check=False, timeout=bound * 3 + PATIENCE
         )
         later.join(30)
         jobs = {job.input_uri: job for job in aws.jobs() if job.arn != single.get("arn")}
@@ -152,7 +154,7 @@ def _write_batch(aws: Emulator, keys: list[str], window: int, bound: float) -> s
         max_tries=0,
         try_number=1,
         started_at=now,
-        deadline=now + bound * 3 + 120,
+        deadline=now + bound * 3 + PATIENCE,
         request=_request(aws),
         output_s3_uri="s3://bench/out",
         max_open_jobs={"document": window},
