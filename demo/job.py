@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import time
 from collections import Counter
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_bda.emulator import Emulator, Settings
 from demo.airflow_process import RealAirflow
 from demo.airflow_rest import RUN_OVER
+from demo.batches import start_batches, with_batches
+from demo.kinds import FIXTURES, make_kinds, start_kinds
 from demo.report import Outcome, document_outcome, print_report
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 BUCKET = "bda-demo"
 PROJECT = "bda-demo"
 DAG_ID = "bda_many_documents"
-BATCH_DAG_ID = "bda_demo_batch"
 TASK_ID = "extract"
 DAGS_FOLDER = Path(__file__).resolve().parent.parent / "example_dags"
 #: What Bedrock Data Automation takes, and text, which only the emulator does.
@@ -84,7 +84,7 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
     documents = gather_documents(options, say)
     airflow = RealAirflow(
         options.out / "airflow",
-        with_demo_batch(options.out / "dags") if options.keep else DAGS_FOLDER,
+        with_batches(DAGS_FOLDER, options.out / "dags") if options.keep else DAGS_FOLDER,
         progress=say,
         env={
             "PYTHONPATH": str(DAGS_FOLDER.parent),
@@ -93,7 +93,7 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
             "AIRFLOW__CORE__MAX_MAP_LENGTH": str(max(1024, len(documents))),
         },
     )
-    with Emulator(Settings(duration=JOB_SECONDS)) as aws:
+    with Emulator(Settings(duration=JOB_SECONDS, fixtures=FIXTURES)) as aws:
         say(f"Emulator: AWS on this machine at {aws.endpoint_url}")
         upload(aws, documents)
         project = create_project(aws)
@@ -102,7 +102,17 @@ def run_demo(options: Options, say: Callable[[str], None]) -> int:
             print_report(outcomes, places(options, airflow))
             failed = [outcome for outcome in outcomes if not outcome.succeeded]
             if options.keep:
-                start_batches(airflow.rest, documents, project)
+                if options.docs is None:
+                    start_kinds(
+                        aws,
+                        airflow.rest,
+                        BUCKET,
+                        DAG_ID,
+                        make_kinds(options.out / "documents"),
+                        project,
+                    )
+                start_batches(aws, airflow.rest, BUCKET, documents, project)
+                say("Batches: one runs for some minutes, one is done, one is a portion, one is stopped")
                 stay_up(aws, airflow, say)
         say("Airflow and the emulator are stopped")
     return 1 if failed else 0
@@ -264,27 +274,6 @@ def places(options: Options, airflow: RealAirflow) -> dict[str, Any]:
         "Task logs": airflow.logs_folder,
         "Airflow's own output": airflow.output_folder,
         "The Dag": DAGS_FOLDER / f"{DAG_ID}.py",
-    }
-
-
-def with_demo_batch(folder: Path) -> Path:
-    """Copy the example Dags and the demo's batch into one folder, and answer it."""
-    shutil.copytree(DAGS_FOLDER, folder, dirs_exist_ok=True)
-    shutil.copytree(Path(__file__).parent / "dags", folder, dirs_exist_ok=True)
-    return folder
-
-
-def start_batches(rest: AirflowRest, documents: dict[str, Path], project: str) -> dict[str, str]:
-    """Start a batch that ends at once and one that runs for minutes; answer their runs."""
-    rest.wait_for_dag(BATCH_DAG_ID)
-    conf = {
-        "documents": [f"s3://{BUCKET}/in/{name}" for name in list(documents)[:6]],
-        "output_s3_uri": f"s3://{BUCKET}/out",
-        "project": project,
-    }
-    return {
-        "finished": rest.trigger(BATCH_DAG_ID, {**conf, "total": 2_500, "done": 2_500}),
-        "running": rest.trigger(BATCH_DAG_ID, {**conf, "total": 20_000, "done": 11_000}),
     }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
     from botocore.config import Config
+    from botocore.loaders import Loader
 
     from airflow_provider_bda.aws import AwsTarget
 
@@ -121,12 +122,15 @@ class BdaBaseHook(AwsBaseHook):
             "forbids. Name a connection with role_arn in its extra"
         )
 
-    def client_of(self, service: str, config: Config | None = None) -> Any:
+    def client_of(self, service: str, config: Config | None = None, *, loader: Loader | None = None) -> Any:
         """Build a client of another service with the same connection, endpoint table, proxy and CA bundle.
 
         :param config: laid over the connection's own.
+        :param loader: reads botocore's models in the place of the session's own, which parses them anew.
         """
         session = self.get_session(region_name=self.region_name)
+        if loader is not None:
+            session._session.register_component("data_loader", loader)  # noqa: SLF001 - boto3 has no other way
         return session.client(
             service_name=service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service_name=service),

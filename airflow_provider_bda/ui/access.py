@@ -16,7 +16,7 @@ from fastapi import Depends, HTTPException
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["GetUserDep", "authenticated", "readable", "reads_documents", "reads_tasks"]
+__all__ = ["GetUserDep", "authenticated", "readable", "reads_tasks"]
 
 #: Anybody who is logged in: 401 without a token, 403 with a bad one.
 authenticated = Depends(get_user)
@@ -34,7 +34,6 @@ reads_tasks = [
     Depends(requires_access_dag("GET", DagAccessEntity.XCOM)),
     Depends(_one_dag),
 ]
-reads_documents = reads_tasks
 
 
 def readable(user: Any, dag_ids: Iterable[str]) -> set[str]:

@@ -86,7 +86,12 @@ def session_scope() -> Any:
 
 
 def find_groups(
-    session: Session, *, since: datetime | None, dag_id: str | None = None, run_id: str | None = None
+    session: Session,
+    *,
+    since: datetime | None,
+    dag_id: str | None = None,
+    run_id: str | None = None,
+    task_id: str | None = None,
 ) -> list[Group]:
     """Find what processes documents, newest first, of every Dag: who asks must drop what the user may not see."""
     query = select(
@@ -110,6 +115,8 @@ def find_groups(
         conditions.append(XComModel.dag_id == dag_id)
     if run_id:
         conditions.append(XComModel.run_id == run_id)
+    if task_id:
+        conditions.append(XComModel.task_id == task_id)
     query = query.where(*conditions).group_by(XComModel.dag_id, XComModel.run_id, XComModel.task_id)
     found = [Group(dag, run, task, started) for dag, run, task, started in session.execute(query)]
     for dag, run, task, map_index, started, value in session.execute(batches.where(*conditions)):

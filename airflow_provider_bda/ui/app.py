@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
 from airflow_provider_bda.ui import api, files
+from airflow_provider_bda.ui.reading import warm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,4 +43,6 @@ def build_app() -> FastAPI:
 
     app.include_router(files.router)
     app.include_router(api.router)
+    # The first page is on its way while boto reads its models: most of a second.
+    threading.Thread(target=warm, name="bda-ui-warm", daemon=True).start()
     return app

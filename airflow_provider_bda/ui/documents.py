@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda._compat import conf
 from airflow_provider_bda.results import DocumentOutput, Results, ResultsError, Segment, load_results
 from airflow_provider_bda.results.metadata import full_twin, redacted_twin
 from airflow_provider_bda.ui import pages, views
-from airflow_provider_bda.ui.reading import MAX_INPUT, ReadError, Source
+from airflow_provider_bda.ui.reading import MAX_INPUT, ReadError, Source, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,11 +180,7 @@ class Document:
 
     def _rectified(self, results: Results, page: int | None) -> str | None:
         """Find BDA's own picture of a page (of any, for None), if it lies in the job's folder."""
-        for segment in results.segments[:_LOOKED_AT]:
-            try:
-                standard = segment.standard
-            except (ResultsError, ReadError):
-                continue
+        for standard in all_of([partial(_standard, segment) for segment in results.segments[:_LOOKED_AT]]):
             if isinstance(standard, DocumentOutput):
                 for entry in standard.pages:
                     uri = entry.rectified_image
@@ -199,13 +196,13 @@ class Document:
     def _redacted(self, results: Results) -> bool:
         if self.mode != "redacted":
             return False
-        uris = (
-            uri
+        uris = [
+            self._own(redacted_twin(uri))
             for segment in results.segments[:_LOOKED_AT]
             for uri in (segment.paths.standard_output_path, segment.paths.custom_output_path)
             if uri
-        )
-        return any(self.source.exists(self._own(redacted_twin(uri))) for uri in uris)
+        ]
+        return any(all_of([partial(self.source.exists, uri) for uri in uris]))
 
     @property
     def _folder(self) -> str:
@@ -227,6 +224,13 @@ def pretty(body: bytes) -> Iterator[bytes]:
         yield json.dumps(json.loads(body), indent=2, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         yield body
+
+
+def _standard(segment: Segment) -> Any:
+    try:
+        return segment.standard
+    except (ResultsError, ReadError):
+        return None
 
 
 def _nth(results: Results, index: int) -> Segment:

@@ -65,7 +65,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - whatever a reader raises is the file's doing
         _fail(f"the page cannot be drawn: {type(error).__name__}")
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    # It is looked at once and not kept: twice as quick for a twentieth more bytes.
+    picture.save(out, "PNG", compress_level=1)
     sys.stdout.buffer.write(out.getvalue())
 
 

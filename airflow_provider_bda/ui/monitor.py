@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.jobs.catalog import JOB_KINDS
 from airflow_provider_bda.ui.airflow_data import ERROR_KEY, JOB_KEY, RESULT_KEY, Group, Instance
-from airflow_provider_bda.ui.batches import COUNTS, Batch, failures_by_reason, reason_of
-from airflow_provider_bda.ui.reading import ReadError
+from airflow_provider_bda.ui.batches import COUNTS, PROGRESS_TTL, Batch, Rows, group_of, words_of
+from airflow_provider_bda.ui.kept import Kept
+from airflow_provider_bda.ui.reading import ReadError, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,9 +22,15 @@ SUCCEEDED = frozenset({"success"})
 FAILED = frozenset({"failed", "upstream_failed"})
 RUNNING = frozenset({"running", "deferred", "restarting", "up_for_reschedule"})
 SKIPPED = frozenset({"skipped", "removed"})
+#: How an engine ends.
+ENDINGS = frozenset({"done", "portion", "stopped", "refused", "deadline"})
+#: Batches whose last status is remembered.
+_STATUSES = Kept(5_000)
 #: Points of a plot.
 POINTS = 200
-BINS = 24
+#: Reasons of a page.
+MAX_REASONS = 50
+MIN_BINS, BINS = 8, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Entry:
     """One document as a table shows it.
 
     :param id: a mapped task instance's index, or a document's id within its batch.
+    :param group: the reason under which it is counted.
     """
 
     id: str
@@ -37,6 +46,7 @@ class Entry:
     status: str
     reason: str
     seconds: float | None
+    group: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Answer plain JSON."""
@@ -62,16 +72,26 @@ def status_of(state: str | None) -> str:
     return "waiting"
 
 
-def group_rows(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """Answer the overview's rows. Batches that run are asked for their progress, side by side."""
+def group_rows(groups: Sequence[Group]) -> tuple[list[dict[str, Any]], int]:
+    """Answer the overview's rows, and of how many batches it is not known yet how far they are.
+
+    Batches that have not succeeded are asked side by side and for a moment only: hundreds of them, or an S3 that does
+    not answer, cost an answer no more. Who waited longest comes first the next time.
+    """
     asked = [group for group in groups if group.batch is not None and group.result is None]
-    told: dict[int, dict[str, Any]] = {}
-    if asked:
-        with ThreadPoolExecutor(min(16, len(asked))) as threads:
-            told = dict(zip(map(id, asked), threads.map(_progress, asked), strict=True))
-    return [
-        _batch_row(group, told.get(id(group), {})) if group.batch else _jobs_row(group) for group in groups
+    before = {id(group): _STATUSES.last(_place(group)) for group in asked}
+    asked.sort(key=lambda group: last[0] if (last := before[id(group)]) else 0.0)
+    futures = side_by_side([partial(batch_status, group) for group in asked])
+    known: dict[int, dict[str, Any]] = {}
+    for group, future in zip(asked, futures, strict=True):
+        if future.done() and not future.cancelled():
+            known[id(group)] = future.result()
+        elif last := before[id(group)]:
+            known[id(group)] = last[1]
+    rows = [
+        _batch_row(group, known.get(id(group), {})) if group.batch else _jobs_row(group) for group in groups
     ]
+    return rows, len(asked) - len(known)
 
 
 def totals(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -88,12 +108,27 @@ def totals(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {**sums, "cost": round(cost, 2) if known else None, "tasks": tasks}
 
 
-def _progress(group: Group) -> dict[str, Any]:
-    over = not (set(group.states) & RUNNING) and group.ended is not None
-    try:
-        return Batch(group.batch or {}).progress(over=over)
-    except ReadError as error:
-        return {"problem": str(error)}
+def batch_status(group: Group) -> dict[str, Any]:
+    """Read how far a batch is; what cannot be read is its ``problem``."""
+
+    def read() -> tuple[dict[str, Any], int]:
+        try:
+            return Batch(group.batch or {}).status(over=is_over(group)), 1
+        except ReadError as error:
+            return {"problem": str(error)}, 1
+
+    found: dict[str, Any] = _STATUSES.get(_place(group), read, PROGRESS_TTL)
+    return found
+
+
+def is_over(group: Group) -> bool:
+    """Tell whether a batch's task has ended for good."""
+    return status_of(next(iter(group.states), None)) in {"succeeded", "failed", "skipped"}
+
+
+def _place(group: Group) -> tuple[Any, ...]:
+    # The task's state is part of it: what was read while it ran does not count any more once it has ended.
+    return (*group.key, group.map_index, group.started, is_over(group))
 
 
 def _jobs_row(group: Group) -> dict[str, Any]:
@@ -112,39 +147,54 @@ def _jobs_row(group: Group) -> dict[str, Any]:
         **counts,
         "per_minute": rate,
         "seconds_left": round(left / rate * 60) if rate and left and state == "running" else None,
+        "remaining": 0,
+        "ending": None,
         "cost": None,
         "problem": None,
     }
 
 
-def _batch_row(group: Group, progress: dict[str, Any]) -> dict[str, Any]:
-    said = group.result or progress
+def _batch_row(group: Group, status: dict[str, Any]) -> dict[str, Any]:
+    said = group.result or status
     counts = {name: _count(said.get(name)) for name in COUNTS}
-    task = next(iter(group.states), None)
-    if status_of(task) == "failed":
-        state = "failed"
-    elif group.result is not None:
-        state = "failed" if counts["failed"] and not counts["succeeded"] else "succeeded"
-    else:
-        state = str(said.get("state") or status_of(task))
-        state = state if state in {"running", "succeeded", "failed", "stopped"} else status_of(task)
-        if state == "running" and status_of(task) == "waiting" and not progress:
-            state = "waiting"
-    running = state in {"running", "waiting"}
+    state = status_of(next(iter(group.states), None))
+    over = is_over(group)
+    remaining = _count((group.result or {}).get("remaining"))
+    if over and group.result is None:
+        remaining = counts["running"] + counts["waiting"]
+        counts |= {"running": 0, "waiting": 0}
     done = sum(counts[name] for name in ("succeeded", "failed", "rejected"))
-    if running:
-        rate = _number(progress.get("per_minute"))
-    else:
+    if over:
         seconds = _number((group.result or {}).get("seconds"))
         rate = round(done / seconds * 60, 2) if seconds else _per_minute(done, group.started, group.ended)
+    else:
+        rate = _number(status.get("per_minute"))
     return {
-        **_head(group, "batch", state, None if running else group.ended),
+        **_head(group, "batch", state, group.ended if over else None),
         **counts,
+        "remaining": remaining,
+        "ending": _ending(state, status.get("state"), remaining),
         "per_minute": rate,
-        "seconds_left": _number(progress.get("seconds_left")) if running else None,
+        "seconds_left": _number(status.get("seconds_left")) if state == "running" else None,
         "cost": _number(said.get("estimated_cost_usd")),
-        "problem": progress.get("problem"),
+        "problem": status.get("problem"),
     }
+
+
+def _ending(state: str, engine: Any, remaining: int) -> str | None:
+    """Say how a batch's engine ended, where the task's state does not say it.
+
+    :param state: of the task.
+    :param engine: of the engine, as ``progress.json`` has it.
+    """
+    if state == "succeeded":
+        return "portion" if remaining else None
+    if state == "running":
+        # The engine is through, and the worker writes the results.
+        return "finishing" if engine in ENDINGS else None
+    if engine in ENDINGS - {"done"}:
+        return str(engine)
+    return "interrupted" if state == "failed" and engine == "running" else None
 
 
 def _head(group: Group, kind: str, state: str, ended: datetime | None) -> dict[str, Any]:
@@ -181,59 +231,81 @@ def jobs_entries(instances: Sequence[Instance], inputs: dict[int, dict[str, Any]
         uri = str(inputs.get(instance.map_index, {}).get("input_s3_uri") or "")
         name = instance.label or uri.rsplit("/", 1)[-1]
         status = status_of(instance.state)
+        reason, group = instance_reason(instance) if status == "failed" else ("", "")
         entries.append(
             Entry(
                 id=str(instance.map_index),
                 name=name or (f"#{instance.map_index}" if instance.map_index >= 0 else instance.task_id),
                 status=status,
-                reason=instance_reason(instance) if status == "failed" else "",
+                reason=reason,
                 seconds=_seconds(instance),
+                group=group,
             )
         )
     return entries
 
 
-def instance_reason(instance: Instance) -> str:
-    """Say why a job's task failed, in the service's words where there are any."""
+def instance_reason(instance: Instance) -> tuple[str, str]:
+    """Say why a job's task failed, in the service's words where there are any, and under which reason it counts."""
     error = instance.xcoms.get(ERROR_KEY)
     if isinstance(error, dict):
-        return reason_of(error.get("error_type") or error.get("status"), error.get("error_message"))
-    return (
-        "its log says why"
-        if instance.xcoms.get(JOB_KEY)
-        else "failed before a job was submitted; its log says why"
-    )
+        told = (error.get("error_type") or error.get("status"), error.get("error_message"))
+        return words_of(*told), group_of(*told)
+    submitted = bool(instance.xcoms.get(JOB_KEY))
+    words = "its log says why" if submitted else "failed before a job was submitted; its log says why"
+    return words, words
 
 
-def batch_entries(batch: Batch) -> tuple[list[Entry], bool]:
-    """Answer a batch's documents that are done, and whether there are more than shown."""
-    rows, more = batch.rows()
-    return [Entry(row.document_id, row.name, row.status, row.reason, row.seconds) for row in rows], more
-
-
-def reasons(entries: Sequence[Entry], progress: dict[str, Any]) -> list[dict[str, Any]]:
-    """Group failures by the service's reason: as a batch counts them while it runs, else of the rows."""
-    found = failures_by_reason(entries)
-    listed = progress.get("failures")
-    if found and not (progress.get("state") == "running" and listed):
-        return found
+def batch_entries(rows: Rows) -> list[Entry]:
+    """Answer a batch's documents, as far as they are known."""
     return [
-        {
-            "reason": reason_of(entry.get("error_type"), entry.get("error_message")),
-            "count": _count(entry.get("count")),
-        }
-        for entry in (listed if isinstance(listed, list) else [])[:50]
-        if isinstance(entry, dict)
+        Entry(row.document_id, row.name, row.status, row.reason, row.seconds, row.group) for row in rows.rows
     ]
+
+
+def reasons(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Count failures by their reason, the commonest first, with what helps a batch: a retry, or only a clear."""
+    counted = Counter(
+        (entry.group, "clear" if entry.status == "rejected" else "retry")
+        for entry in entries
+        if entry.status in {"failed", "rejected"}
+    )
+    return [
+        {"reason": reason, "count": count, "helps": helps}
+        for (reason, helps), count in counted.most_common(MAX_REASONS)
+    ]
+
+
+def told_reasons(status: dict[str, Any], summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answer the same as a batch counted it itself: at its end, or while it runs."""
+    listed = summary.get("reasons")
+    if isinstance(listed, list):
+        found = [entry for entry in listed if isinstance(entry, dict)]
+        return [
+            {
+                "reason": str(entry.get("reason")),
+                "count": _count(entry.get("documents")),
+                "helps": entry.get("helps"),
+            }
+            for entry in found[:MAX_REASONS]
+        ]
+    counted: Counter[str] = Counter()
+    told = status.get("failures")
+    for entry in told if isinstance(told, list) else []:
+        if isinstance(entry, dict):
+            counted[group_of(entry.get("error_type"), entry.get("error_message"))] += _count(
+                entry.get("count")
+            )
+    return [{"reason": reason, "count": count, "helps": None} for reason, count in counted.most_common()]
 
 
 def histogram(seconds: Sequence[float]) -> dict[str, Any] | None:
     """Count durations in bins of equal width, with their median and 95th percentile."""
     values = sorted(value for value in seconds if math.isfinite(value) and value >= 0)
-    if not values:
+    if not values or not values[-1]:
         return None
-    top = values[-1] or 1.0
-    bins = [0] * min(BINS, max(1, len(values)))
+    top = values[-1]
+    bins = [0] * min(BINS, max(MIN_BINS, len(values)))
     for value in values:
         bins[min(int(value / top * len(bins)), len(bins) - 1)] += 1
     return {
@@ -276,12 +348,14 @@ def select_entries(
     *,
     text: str = "",
     status: str = "",
+    reason: str = "",
     sort: str = "",
     page: int = 1,
     size: int = 50,
 ) -> dict[str, Any]:
     """Search, filter, sort and cut a page.
 
+    :param reason: one of those failures are counted under.
     :param sort: "name", "status", "seconds" or "reason", with "-" before it for the other direction.
     """
     needle = text.casefold()
@@ -289,6 +363,7 @@ def select_entries(
         entry
         for entry in entries
         if (not status or entry.status == status)
+        and (not reason or entry.group == reason)
         and (
             not needle
             or needle in entry.name.casefold()
@@ -352,6 +427,12 @@ def _aware(moment: datetime) -> datetime:
 
 def _iso(moment: datetime | None) -> str | None:
     return _aware(moment).isoformat() if moment else None
+
+
+def moment(seconds: Any) -> str | None:
+    """Say epoch seconds as ISO 8601."""
+    known = _number(seconds)
+    return datetime.fromtimestamp(known, UTC).isoformat(timespec="seconds") if known else None
 
 
 def _count(value: Any) -> int:

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_bda.ui.reading import Kept
+from airflow_provider_bda.ui.kept import Kept
 
 #: Pixels across; enough to read small print on a page.
 WIDTH = 1100

@@ -6,34 +6,46 @@ few seconds and no more.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
+import hashlib
+import json
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from airflow_provider_bda._compat import AirflowNotFoundException
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaInputError
-from airflow_provider_bda.hooks.base import missing_connection
-from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.hooks.base import BdaBaseHook, missing_connection
 from airflow_provider_bda.ui import airflow_data
+from airflow_provider_bda.ui.kept import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from botocore.loaders import Loader
 
 #: Bytes of one result file, and of all that are kept.
 MAX_FILE = 32 * 1024 * 1024
 MAX_KEPT = 96 * 1024 * 1024
 #: Bytes of an input whose pages are drawn.
 MAX_INPUT = 64 * 1024 * 1024
-#: Seconds a client is used before its connection is read again.
-CLIENT_TTL = 120.0
-_PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+#: Seconds after which a connection is read again, and after which its client is built anew though it is the same.
+CONNECTION_TTL = 30.0
+CLIENT_TTL = 1800.0
+#: Seconds an answer waits for many objects; what is not there by then comes with the next answer.
+BUDGET = 0.15
+#: Objects read at once, by all answers together.
+THREADS = 16
+_PATIENCE = Config(
+    connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2}, max_pool_connections=2 * THREADS
+)
+_CHUNK = 256 * 1024
 _MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey"})
 
 
@@ -45,48 +57,65 @@ class TooLarge(ReadError):
     """It is larger than a page shows."""
 
 
-class Kept:
-    """The newest values by key, up to a weight and an age.
+#: What nobody asks again for within moments.
+FAILURES = (ReadError, FileNotFoundError)
+_CONNECTIONS = Kept(64)
+_CLIENTS = Kept(64, FAILURES)
+_BODIES = Kept(MAX_KEPT, FAILURES)
 
-    :param weight: in all; the oldest go first.
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="bda-ui")
+
+
+def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
+    """Do works at once for :data:`BUDGET` seconds; of the rest, what has begun goes on for the next answer."""
+    futures = [_threads().submit(work) for work in works]
+    _, late = wait(futures, timeout=BUDGET)
+    for future in late:
+        future.cancel()  # what has not begun would only stand in others' way
+    return futures
+
+
+def all_of(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do works at once, and answer what each did.
+
+    :raises Exception: what the first that failed raised.
+    """
+    if len(works) < 2:
+        return [work() for work in works]
+    futures = [_threads().submit(work) for work in works]
+    return [future.result() for future in futures]
+
+
+@cache
+def _loader() -> Loader:
+    """Every session's reader of botocore's models: they are parsed once, not once a client."""
+    loader: Loader = Session().get_component("data_loader")
+    return loader
+
+
+def warm() -> None:
+    """Load what the first client would have to."""
+    session = Session()
+    session.register_component("data_loader", _loader())
+    session.create_client("s3", "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106 - never used
+
+
+class Listed(NamedTuple):
+    """An object of a list.
+
+    :ivar written_at: epoch seconds.
     """
 
-    def __init__(self, weight: int) -> None:
-        self._weight = weight
-        self._total = 0
-        self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, tuple[float, int, Any]] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], tuple[Any, int]], ttl: float) -> Any:
-        """Answer what is kept, or make it: ``make`` answers the value and its weight."""
-        now = time.monotonic()
-        with self._lock:
-            if key in self._values and self._values[key][0] > now:
-                self._values.move_to_end(key)
-                return self._values[key][2]
-        value, weight = make()
-        with self._lock:
-            self._drop(key)
-            if weight <= self._weight:
-                self._values[key] = (now + ttl, weight, value)
-                self._total += weight
-            while self._total > self._weight:
-                self._drop(next(iter(self._values)))
-        return value
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._values.clear()
-            self._total = 0
-
-    def _drop(self, key: Hashable) -> None:
-        if key in self._values:
-            self._total -= self._values.pop(key)[1]
+    uri: str
+    etag: str
+    written_at: float
 
 
-_CLIENTS = Kept(64)
-_BODIES = Kept(MAX_KEPT)
+def _weighed(body: bytes) -> tuple[bytes, int]:
+    return body, len(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +135,35 @@ class Source:
         :raises ReadError: the connection does not exist, or cannot be used.
         """
         try:
-            return _CLIENTS.get(self, lambda: (self._build(), 1), CLIENT_TTL)
+            connection, mark = _CONNECTIONS.get(self.conn_id, lambda: (self._connection(), 1), CONNECTION_TTL)
+            return _CLIENTS.get((self, mark), lambda: (self._build(connection), 1), CLIENT_TTL)
         except (BdaInputError, BotoCoreError, ValueError) as error:
             raise ReadError(f"the connection {self.conn_id!r} cannot be used: {error}") from error
 
-    def _build(self) -> Any:
-        hook = BedrockDataAutomationRuntimeHook(aws_conn_id=self.conn_id, region_name=self.region_name)
+    def _connection(self) -> tuple[Any, str]:
+        """Read the connection, and a mark that is another once it was changed."""
         if self.conn_id is None:
-            hook.use_connection(None)
-        else:
-            try:
-                hook.use_connection(airflow_data.connection(self.conn_id))
-            except AirflowNotFoundException as error:
-                raise missing_connection(self.conn_id) from error
+            return None, ""
+        try:
+            found = airflow_data.connection(self.conn_id)
+        except AirflowNotFoundException as error:
+            raise missing_connection(self.conn_id) from error
+        said = [
+            found.conn_type,
+            found.login,
+            found.password,
+            found.host,
+            found.port,
+            found.schema,
+            found.extra,
+        ]
+        return found, hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+
+    def _build(self, connection: Any) -> Any:
+        hook = BdaBaseHook(aws_conn_id=self.conn_id, region_name=self.region_name)
+        hook.use_connection(connection)
         hook.refuse_ambient_credentials()
-        return hook.client_of("s3", _PATIENCE)
+        return hook.client_of("s3", _PATIENCE, loader=_loader())
 
     def read(self, uri: str, *, limit: int = MAX_FILE, ttl: float = 300.0) -> bytes:
         """Read one object, or answer what was read a while ago.
@@ -131,16 +174,24 @@ class Source:
         :raises TooLarge: it has more than ``limit``.
         :raises ReadError: S3 refused or did not answer.
         """
+        body: bytes = _BODIES.get((self, uri), lambda: _weighed(self.fetch(uri, limit)), ttl)
+        return body
 
-        def fetch() -> tuple[bytes, int]:
-            answer = self._get(uri)
-            with closing(answer["Body"]) as stream:
-                if answer["ContentLength"] > limit:
-                    raise TooLarge(f"{uri} has {answer['ContentLength']:,} bytes; pages show up to {limit:,}")
+    def fetch(self, uri: str, limit: int = MAX_FILE) -> bytes:
+        """Read one object, and keep nothing.
+
+        :raises FileNotFoundError: there is no such object.
+        :raises TooLarge: it has more than ``limit``.
+        :raises ReadError: S3 refused, did not answer or broke off.
+        """
+        answer = self._get(uri)
+        with closing(answer["Body"]) as stream:
+            if answer["ContentLength"] > limit:
+                raise TooLarge(f"{uri} has {answer['ContentLength']:,} bytes; pages show up to {limit:,}")
+            try:
                 body: bytes = stream.read(limit + 1)
-            return body, len(body)
-
-        body: bytes = _BODIES.get((self, uri), fetch, ttl)
+            except BotoCoreError as error:
+                raise ReadError(f"S3 broke off at {uri}: {type(error).__name__}") from error
         return body
 
     def lines(self, uri: str) -> Iterator[bytes]:
@@ -150,7 +201,7 @@ class Source:
         :raises ReadError: S3 refused or did not answer.
         """
         with closing(self._get(uri)["Body"]) as stream:
-            yield from stream.iter_lines()
+            yield from stream.iter_lines(chunk_size=_CHUNK)
 
     def exists(self, uri: str) -> bool:
         """Answer whether there is such an object.
@@ -169,19 +220,30 @@ class Source:
         found: bool = _BODIES.get((self, uri, "exists"), ask, 300.0)
         return found
 
-    def list(self, prefix: str, most: int) -> list[tuple[str, str]]:
-        """List the URIs under a prefix with their ETags, in order, at most so many.
+    def list(self, prefix: str, most: int, after: str = "") -> list[Listed]:
+        """List the objects under a prefix, in order, at most so many.
 
+        :param after: what the names behind the prefix must lie behind.
         :raises ReadError: S3 refused or did not answer.
         """
         bucket, key = split_s3_uri(prefix)
-        try:
-            answer = self._called(
-                self.client.list_objects_v2, Bucket=bucket, Prefix=key, MaxKeys=min(most, 1000)
-            )
-        except FileNotFoundError:
-            return []
-        return [(f"s3://{bucket}/{row['Key']}", row["ETag"]) for row in answer.get("Contents", [])]
+        found: list[Listed] = []
+        request = {"Bucket": bucket, "Prefix": key, **({"StartAfter": key + after} if after else {})}
+        while len(found) < most:
+            try:
+                answer = self._called(
+                    self.client.list_objects_v2, **request, MaxKeys=min(most - len(found), 1000)
+                )
+            except FileNotFoundError:
+                break
+            found += [
+                Listed(f"s3://{bucket}/{row['Key']}", row["ETag"], row["LastModified"].timestamp())
+                for row in answer.get("Contents", [])
+            ]
+            if not answer.get("IsTruncated"):
+                break
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+        return found
 
     def _get(self, uri: str) -> Any:
         bucket, key = split_s3_uri(uri)
@@ -203,5 +265,6 @@ class Source:
 
 def forget() -> None:
     """Forget what was read and every client, for tests."""
+    _CONNECTIONS.clear()
     _CLIENTS.clear()
     _BODIES.clear()

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
+
+from tests.ui.conftest import forget, set_state
 
 # The first to come sets up a database, runs and an api-server: a minute on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -20,10 +25,6 @@ def get(client, dag_id, route, run, task_id="extract", **more):
     return answer
 
 
-def counts(row):
-    return {name: row[name] for name in ("total", "succeeded", "failed", "rejected", "running", "waiting")}
-
-
 def test_the_overview_shows_batches_and_jobs_newest_first(ui, ada):
     answer = ada.get("/bda/api/overview").json()
     rows = {(row["dag_id"], row["task_id"]): row for row in answer["rows"]}
@@ -31,8 +32,8 @@ def test_the_overview_shows_batches_and_jobs_newest_first(ui, ada):
     assert set(rows) == {
         ("open_dag", "extract"),
         ("secret_dag", "extract"),
-        ("batch_dag", "finished"),
-        ("batch_dag", "half"),
+        *(("batch_dag", task) for task in ("finished", "portion", "stopped", "half")),
+        *(("made_dag", task) for task in ("whole", "part")),
     }
     jobs = rows["open_dag", "extract"]
     assert (jobs["kind"], jobs["state"], jobs["succeeded"], jobs["failed"], jobs["total"]) == (
@@ -42,23 +43,127 @@ def test_the_overview_shows_batches_and_jobs_newest_first(ui, ada):
         1,
         8,
     )
-    running = rows["batch_dag", "half"]
-    assert (running["kind"], running["state"]) == ("batch", "running")
-    assert counts(running)["total"] == 20_000
-    assert sum(running[name] for name in ("succeeded", "failed", "rejected", "running", "waiting")) == 20_000
-    assert running["seconds_left"] == pytest.approx((20_000 - 12_345) / 1_400 * 60, abs=1)
-    assert running["cost"] == pytest.approx(12_345 * 0.04, abs=0.01)
-    finished = rows["batch_dag", "finished"]
-    assert (finished["state"], finished["total"], finished["cost"]) == ("succeeded", 2_500, 100.0)
-    assert answer["totals"]["total"] == 8 + 1 + 20_000 + 2_500
-    assert answer["totals"]["tasks"]["running"] == 1
+    assert answer["totals"]["total"] == 8 + 1 + 12 + 6 + 6 + 13 + 2_500 + 20_000
+    assert answer["totals"]["tasks"]["running"] == 2
+    assert answer["unknown"] == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "state", "ending", "numbers"),
+    [
+        ("finished", "succeeded", None, (12, 9, 0, 3, 0, 0, 0)),
+        ("portion", "succeeded", "portion", (6, 2, 0, 0, 0, 0, 4)),
+        ("stopped", "failed", "stopped", (6, 1, 0, 3, 0, 0, 2)),
+        ("half", "running", None, (13, 6, 0, 1, 4, 2, 0)),
+    ],
+)
+def test_how_a_batch_goes_and_ends_is_said(ui, ada, task, state, ending, numbers):
+    names = ("total", "succeeded", "failed", "rejected", "running", "waiting", "remaining")
+    (row,) = (row for row in ada.get("/bda/api/overview").json()["rows"] if row["task_id"] == task)
+    assert (row["kind"], row["state"], row["ending"]) == ("batch", state, ending)
+    assert tuple(row[name] for name in names) == numbers
+    shown = get(ada, "batch_dag", "task", ui.batches, task).json()
+    assert (shown["state"], shown["ending"]) == (state, ending)
+    assert tuple(shown[name] for name in names) == numbers
+
+
+def test_why_a_batch_went_no_further_is_said(ui, ada):
+    said = {
+        task: get(ada, "batch_dag", "task", ui.batches, task).json()["why"]
+        for task in ("finished", "portion", "stopped", "half")
+    }
+    assert said == {
+        "finished": None,
+        "portion": "2 documents were begun, which is the limit set",
+        "stopped": "2 documents in a row were rejected",
+        "half": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "engine", "ending"),
+    [
+        ("success", "portion", "portion"),
+        ("failed", "refused", "refused"),
+        ("failed", "deadline", "deadline"),
+        ("failed", "running", "interrupted"),
+        ("failed", "done", None),
+        ("deferred", "running", None),
+        ("deferred", "done", "finishing"),
+        ("up_for_retry", "refused", "refused"),
+    ],
+)
+def test_every_end_of_an_engine_has_its_word(ui, ada, task, engine, ending):
+    """The files are those of a real engine; only its last word and the task's state are made up."""
+    from airflow_provider_bda.ui import monitor
+    from airflow_provider_bda.ui.airflow_data import Group
+
+    told = ui.batches.xcom("half", "bda_batch")
+    group = Group("batch_dag", ui.batches.run_id, "half", datetime.now(UTC), -1, {task: 1}, batch=told)
+    status = {**monitor.batch_status(group), "state": engine}
+    row = monitor._batch_row(group, status)
+    assert row["ending"] == ending
+    undone = (row["running"] + row["waiting"], row["remaining"])
+    assert undone == ((0, 6) if task in {"success", "failed"} else (6, 0))
+
+
+def test_a_batch_that_has_said_nothing_yet_shows_what_was_planned(ui, ada):
+    from airflow_provider_bda.ui.batches import Batch
+
+    told = ui.batches.xcom("finished", "bda_batch")
+    batch = Batch(told)
+    s3 = ui.aws.client("s3")
+    bucket, _, key = batch.layout.progress.removeprefix("s3://").partition("/")
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.delete_object(Bucket=bucket, Key=key)
+    try:
+        assert batch.status(over=False) == {"total": 12, "rejected": 1, "skipped": 0, "waiting": 11}
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    forget()
+    again = Batch(
+        {**told, "started_at": told["started_at"] + 100}
+    )  # a retry, of which nothing is written yet
+    status = again.status(over=False)
+    assert (status["succeeded"], status["total"], status.get("state")) == (9, 12, None)
+
+
+def test_an_answer_does_not_wait_for_many_batches(ui, ada, monkeypatch):
+    from airflow_provider_bda.ui import reading
+
+    monkeypatch.setattr(reading, "BUDGET", 0.0)
+    first = ada.get("/bda/api/overview").json()
+    assert first["unknown"] > 0
+    assert len(first["rows"]) == 8
+    deadline = time.monotonic() + 60
+    while ada.get("/bda/api/overview").json()["unknown"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    rows = {row["task_id"]: row for row in ada.get("/bda/api/overview").json()["rows"]}
+    assert rows["half"]["total"] == 13
+
+
+def test_a_long_ledger_is_read_by_several_answers(ui, ada, monkeypatch):
+    from airflow_provider_bda.ui import reading
+
+    monkeypatch.setattr(reading, "BUDGET", 0.0)
+    seen = []
+    deadline = time.monotonic() + 60
+    while not seen or seen[-1]["unread"]:
+        seen.append(get(ada, "batch_dag", "documents", ui.batches, "half").json())
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(seen) > 1
+    assert seen[0]["total"] == seen[-1]["total"] == 13
+    statuses = Counter(row["status"] for row in seen[-1]["rows"])
+    assert statuses == {"succeeded": 6, "rejected": 1, "running": 4, "waiting": 2}
 
 
 @pytest.mark.parametrize(
     ("query", "tasks"),
     [
-        ("dag_id=batch_dag", {"finished", "half"}),
-        ("state=running", {"half"}),
+        ("dag_id=batch_dag", {"finished", "portion", "stopped", "half"}),
+        ("state=running", {"half", "part"}),
         ("q=HALF", {"half"}),
         ("q=secret", {"extract"}),
         ("hours=0.00001", set()),
@@ -86,29 +191,70 @@ def test_unchanged_answers_are_304(ui, ada):
     assert ada.get("/bda/static/main.js", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
 
 
-def test_a_finished_batch_shows_failures_by_reason_and_durations(ui, ada):
+def test_a_finished_batch_shows_failures_by_reason_durations_and_blueprints(ui, ada):
     shown = get(ada, "batch_dag", "task", ui.batches, "finished").json()
-    counted = [entry["count"] for entry in shown["failures"]]
-    assert counted == sorted(counted, reverse=True)
-    assert sum(counted) == shown["failed"] + shown["rejected"] == 57
-    assert shown["failures"][0]["reason"].startswith("ClientError: The file is encrypted")
-    assert sum(shown["durations"]["bins"]) == 2_500
-    assert 0 < shown["durations"]["median"] < shown["durations"]["p95"] <= shown["durations"]["max"]
-    assert shown["history"][-1][1] == 2_500
+    assert [(entry["count"], entry["helps"]) for entry in shown["failures"]] == [(2, "clear"), (1, "clear")]
+    assert shown["failures"][0]["reason"].startswith("InvalidFile: ")
+    assert shown["failures"][1]["reason"] == "NotSubmitted: empty file: it has <n> bytes"
+    assert shown["durations"] is None or sum(shown["durations"]["bins"]) == 9  # whole seconds, often 0 here
+    assert (shown["pages"], shown["jobs_submitted"]) == (27, 11)
+    (blueprint,) = shown["blueprints"]
+    assert (blueprint["name"], blueprint["segments"]) == ("bank-statement", 9)
+    assert {field["fill_rate"] for field in blueprint["fields"]} >= {1.0}
+    assert shown["history"][-1][1] == 12
     assert shown["links"]["console"].startswith(
         "https://console.aws.amazon.com/s3/buckets/ui-documents?prefix="
     )
+    large = get(ada, "made_dag", "task", ui.made, "whole").json()
+    assert sum(large["durations"]["bins"]) == 2_500 - 46
+    assert 0 < large["durations"]["median"] < large["durations"]["p95"] <= large["durations"]["max"]
+    counted = [entry["count"] for entry in large["failures"]]
+    assert counted == sorted(counted, reverse=True)
+    assert sum(counted) == large["failed"] + large["rejected"] == 46
+    assert large["failures"][-1] == {
+        "reason": "ServiceError: Internal error; the job may be submitted again",
+        "count": 8,
+        "helps": "retry",
+    }
 
 
-def test_a_running_batch_shows_what_it_says_of_itself_and_the_closed_part(ui, ada):
+def test_a_running_batch_shows_what_its_ledger_says(ui, ada):
     shown = get(ada, "batch_dag", "task", ui.batches, "half", map_index="{MAP_INDEX}").json()
-    assert (shown["state"], shown["documents"], shown["more"]) == ("running", 10_000, False)
+    assert (shown["state"], shown["documents"], shown["more"]) == ("running", 13, False)
+    assert [entry["count"] for entry in shown["failures"]] == [1]
+    rows = get(ada, "batch_dag", "documents", ui.batches, "half", status="running").json()["rows"]
+    assert [row["name"] for row in rows] == [f"{number}-slow.pdf" for number in range(90, 94)]
+    document = get(ada, "batch_dag", "document", ui.batches, "half", document_id=rows[0]["id"]).json()
+    assert (document["status"], document["why"]) == (
+        "running",
+        "The job is still running; its results appear here when it has ended.",
+    )
+    assert ":data-automation-invocation/" in document["invocation_arn"]
+
+
+def test_a_batch_that_was_marked_failed_still_shows_what_its_ledger_says(ui, ada):
+    set_state("batch_dag", "half", "failed")
+    try:
+        shown = get(ada, "batch_dag", "task", ui.batches, "half").json()
+        rows = get(ada, "batch_dag", "documents", ui.batches, "half").json()
+    finally:
+        set_state("batch_dag", "half", "deferred")
+    assert (shown["state"], shown["ending"], shown["remaining"]) == ("failed", "interrupted", 6)
+    assert rows["total"] == 13
+
+
+def test_a_running_batch_of_two_segments_shows_the_closed_one_and_the_open_one(ui, ada):
+    shown = get(ada, "made_dag", "task", ui.made, "part").json()
+    assert (shown["state"], shown["documents"], shown["total"]) == ("running", 20_000, 20_000)
+    assert shown["succeeded"] + shown["failed"] + shown["rejected"] == 12_345
+    assert shown["waiting"] == 20_000 - 12_345
     assert len(shown["history"]) == 61
+    assert get(ada, "made_dag", "documents", ui.made, "part", status="waiting").json()["total"] == 7_655
 
 
 def test_documents_are_searched_filtered_sorted_and_paged_at_the_server(ui, ada):
     def rows(**query):
-        return get(ada, "batch_dag", "documents", ui.batches, "finished", **query).json()
+        return get(ada, "made_dag", "documents", ui.made, "whole", **query).json()
 
     first = rows()
     assert (first["total"], len(first["rows"])) == (2_500, 50)
@@ -116,7 +262,8 @@ def test_documents_are_searched_filtered_sorted_and_paged_at_the_server(ui, ada)
     assert rows(page=51)["rows"] == []
     failed = rows(status="rejected")
     assert {row["status"] for row in failed["rows"]} == {"rejected"}
-    assert failed["total"] == rows(q="clienterror")["total"]
+    assert failed["total"] == rows(q="clienterror")["total"] == 38
+    assert rows(reason="ClientError: The document has <n> pages, more than <n>")["total"] == 14
     seconds = [row["seconds"] for row in rows(sort="-seconds")["rows"]]
     assert seconds == sorted(seconds, reverse=True)
     names = [row["name"] for row in rows(sort="name")["rows"]]
@@ -126,13 +273,13 @@ def test_documents_are_searched_filtered_sorted_and_paged_at_the_server(ui, ada)
 
 
 def test_downloads_have_every_row_or_the_failures(ui, ada):
-    answer = get(ada, "batch_dag", "download", ui.batches, "finished")
+    answer = get(ada, "made_dag", "download", ui.made, "whole")
     rows = [json.loads(line) for line in answer.text.splitlines()]
     assert len(rows) == 2_500
     assert "attachment" in answer.headers["content-disposition"]
-    failures = get(ada, "batch_dag", "download", ui.batches, "finished", what="failures").text.splitlines()
+    failures = get(ada, "made_dag", "download", ui.made, "whole", what="failures").text.splitlines()
     assert {json.loads(line)["status"] for line in failures} == {"failed", "rejected"}
-    assert len(failures) == sum(row["status"] in {"failed", "rejected"} for row in rows)
+    assert len(failures) == sum(row["status"] in {"failed", "rejected"} for row in rows) == 46
     jobs = get(ada, "open_dag", "download", ui.open).text.splitlines()
     assert len(jobs) == 8
 
@@ -195,9 +342,12 @@ def test_a_document_of_a_batch_opens_with_the_jobs_own_results(ui, ada):
     row = get(ada, "batch_dag", "documents", ui.batches, "finished").json()["rows"][2]
     where = {"document_id": row["id"]}
     shown = get(ada, "batch_dag", "document", ui.batches, "finished", **where).json()
-    assert (shown["why"], shown["extra"]) == (None, {"customer": "c-2"})
+    assert (shown["name"], shown["why"], shown["jobs"]) == ("02.pdf", None, 1)
     assert get(ada, "batch_dag", "segment", ui.batches, "finished", **where).json()["fields_found"] > 3
     assert get(ada, "batch_dag", "picture", ui.batches, "finished", **where).content.startswith(b"\x89PNG")
+    large = get(ada, "made_dag", "documents", ui.made, "whole").json()["rows"][2]
+    shown = get(ada, "made_dag", "document", ui.made, "whole", document_id=large["id"]).json()
+    assert shown["extra"] == {"customer": "c-2"}
     unknown = ada.get(
         "/bda/api/dags/batch_dag/document",
         params={"run_id": ui.batches.run_id, "task_id": "finished", "document_id": "nothing"},
@@ -215,7 +365,8 @@ def test_a_failed_document_says_why(ui, ada):
 
 
 def test_a_task_without_documents_says_so(ui, ada):
-    assert get(ada, "batch_dag", "task", ui.batches, "other").json()["kind"] is None
+    shown = get(ada, "batch_dag", "task", ui.batches, "other").json()
+    assert (shown["kind"], shown["state"]) == (None, "succeeded")
 
 
 def test_a_client_cannot_name_an_s3_key_or_a_connection(ui, ada):

@@ -126,7 +126,7 @@ def test_the_setting_is_heeded_by_every_route_of_a_document(ui, ada, monkeypatch
     shown = ada.get("/bda/api/dags/open_dag/document", params=where).json()
     assert (shown["segments"] == []) is (status == 403)
     rows = ada.get(
-        "/bda/api/dags/batch_dag/download", params={"run_id": ui.batches.run_id, "task_id": "finished"}
+        "/bda/api/dags/made_dag/download", params={"run_id": ui.made.run_id, "task_id": "whole"}
     ).text
     assert ("customer" in rows) is (status == 200)
 

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { clock, count } from "./format.js";
+import { facts } from "./parts.js";
 import { csv, markdown, markdownTable, tableOf } from "./markdown.js";
 
 export function content(segment) {
@@ -15,6 +16,8 @@ export function content(segment) {
   if (standard.tables?.length) tabs.push([`Tables (${count(standard.tables_total)})`, () => standard.tables.map(table)]);
   if (standard.topics?.length) tabs.push(["Topics", () => h("ul", null, standard.topics.map((topic) => h("li", null, h("span", { class: "hint" }, clock(topic.start), "–", clock(topic.end), " "), topic.text)))]);
   if (standard.summary || standard.description || standard.labels?.length || standard.figures?.length) tabs.push(["Summary", () => summary(standard)]);
+  const details = Object.entries({ ...standard.metadata, ...standard.statistics });
+  if (details.length) tabs.push(["Details", () => facts(details.map(([name, value]) => [name.replaceAll("_", " "), String(value)]))]);
   return tabs;
 }
 

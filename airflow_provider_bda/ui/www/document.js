@@ -39,6 +39,7 @@ class DocumentPage {
       facts([
         ["Kind", value.modality ? value.modality.toLowerCase() : null],
         ["Took", value.seconds === null ? null : duration(value.seconds)],
+        ["Jobs bought", value.jobs > 1 ? count(value.jobs) : null],
         ["Submitted", value.submitted_at ? moment(value.submitted_at) : null],
         ["Input", value.input_s3_uri],
         ["Job", value.invocation_arn],
@@ -83,9 +84,13 @@ class DocumentPage {
   drawSegment(segment) {
     const fields = segment.fields.map((field, number) => ({ ...field, number }));
     const rows = new Map();
-    const paper = segment.standard?.modality === "AUDIO" || segment.standard?.modality === "VIDEO" ? null : pageView({
+    const marks = [...fields, ...(segment.standard?.lines ?? []).map((line, number) => ({ ...line, path: line.text, value: line.text, number: `line-${number}`, line: true }))];
+    // Boxes on an outline say something; an empty outline does not.
+    const nothing = segment.picture && !marks.some((mark) => mark.boxes.length);
+    const sound = segment.standard?.modality === "AUDIO" || segment.standard?.modality === "VIDEO";
+    const paper = sound || nothing ? null : pageView({
       pages: segment.pages,
-      marks: [...fields, ...(segment.standard?.lines ?? []).map((line, number) => ({ ...line, path: line.text, value: line.text, number: `line-${number}`, line: true }))],
+      marks,
       why: segment.picture,
       source: (page) => address(`${this.base}/picture`, { ...this.where, page }),
       chosen: (number, away) => light(number, away, true),
@@ -116,6 +121,7 @@ class DocumentPage {
         ["Pages", segment.pages.length > 1 ? `${segment.pages[0]} to ${segment.pages[segment.pages.length - 1]}` : null],
         ["Fields found", segment.fields_total ? `${count(segment.fields_found)} of ${count(segment.fields_total)}` : null],
       ]),
+      nothing && !sound ? h("p", { class: "hint" }, segment.picture) : null,
       segment.missing.map((words) => h("div", { class: "notice" }, words)),
       tabs([
         fields.length ? ["Fields", () => fieldTable(fields, segment, rows, light)] : null,
@@ -185,7 +191,7 @@ function fieldTable(fields, segment, rows, light) {
           const row = h(
             "tr",
             { tabindex: "0", "data-field": field.number, onmouseenter: () => light(field.number), onfocus: () => light(field.number), onmouseleave: () => light(null, true), onblur: () => light(null, true) },
-            h("th", { scope: "row" }, field.path),
+            h("th", { scope: "row" }, field.path.split(/(?<=[\].])/).map((part) => [h("wbr"), part])),
             h("td", null, field.found ? String(field.value) : h("em", null, "not found in the document"), field.found && !field.boxes.length ? h("span", { class: "hint" }, " (no place given)") : null),
             h("td", { class: `number band ${field.found ? name : ""}` }, field.found ? [h("span", { "aria-hidden": "true" }, mark), " ", field.confidence === null ? h("span", { title: words }, "–") : `${Math.round(field.confidence * 100)} %`] : ""),
           );

@@ -8,7 +8,7 @@ export const dollars = (value) => (value === null || value === undefined ? "–"
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 90) return `${minutes} min`;
@@ -38,7 +38,22 @@ export const STATES = {
   running: "▶",
   waiting: "○",
   skipped: "–",
-  stopped: "■",
+};
+
+// How a batch's engine ended, where the task's state does not say it.
+export const ENDINGS = {
+  portion: "a portion",
+  stopped: "stopped by its own limits",
+  refused: "refused by the service",
+  deadline: "out of time",
+  interrupted: "broken off",
+  finishing: "writing results",
+};
+
+// What does again what failed for a reason.
+export const HELPS = {
+  retry: "a retry does these again",
+  clear: "mend the cause, then clear the task",
 };
 
 // From where a confidence counts as high or medium.

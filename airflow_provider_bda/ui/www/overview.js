@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { announce, h, show } from "./dom.js";
 import { count, dollars, duration, moment } from "./format.js";
-import { Refresh, airflowLink, bar, later, pageLink, pager, problem, remember, state } from "./parts.js";
+import { Refresh, airflowLink, bar, ending, later, pageLink, pager, problem, remember, state } from "./parts.js";
 
 const TIMES = [
   ["1", "last hour"],
@@ -32,7 +32,7 @@ export function drawOverview(main, place) {
   const states = h(
     "select",
     { id: "state", onchange: (event) => set({ state: event.target.value }) },
-    [["", "any state"], ["running", "running"], ["succeeded", "succeeded"], ["failed", "failed"], ["waiting", "waiting"], ["stopped", "stopped"]].map(([value, words]) => h("option", { value }, words)),
+    [["", "any state"], ["running", "running"], ["succeeded", "succeeded"], ["failed", "failed"], ["waiting", "waiting"], ["skipped", "skipped"]].map(([value, words]) => h("option", { value }, words)),
   );
   states.value = chosen.state;
   const times = h("select", { id: "hours", onchange: (event) => set({ hours: event.target.value }) }, TIMES.map(([value, words]) => h("option", { value }, words)));
@@ -58,7 +58,7 @@ export function drawOverview(main, place) {
   );
 
   const refresh = new Refresh(() => address("overview", chosen), draw, {
-    busy: (value) => value.rows.some((row) => ["running", "waiting"].includes(row.state)),
+    busy: (value) => (value.unknown ? 700 : value.rows.some((row) => ["running", "waiting"].includes(row.state))),
     fail: (error) => show(note, problem(error)),
   });
 
@@ -71,7 +71,7 @@ export function drawOverview(main, place) {
 
   function draw(value) {
     const open = document.activeElement?.dataset?.key;
-    show(note);
+    show(note, value.unknown ? h("p", { class: "hint" }, `Asking ${count(value.unknown)} more batches how far they are…`) : null);
     fillDags(value.dags);
     drawTiles(value.totals);
     show(
@@ -125,8 +125,8 @@ export function drawOverview(main, place) {
         h("span", { class: "tag" }, row.kind === "batch" ? "batch" : row.total > 1 ? `${count(row.total)} jobs` : "job"),
         h("div", { class: "hint" }, inRun ? null : [airflowLink(row.dag_id, row.dag_id), " · ", airflowLink(row.run_id, row.dag_id, row.run_id)]),
       ),
-      h("td", null, state(row.state), row.problem ? h("div", { class: "hint bad" }, row.problem) : null),
-      h("td", { class: "wide" }, bar(row), h("div", { class: "hint" }, bad ? `${count(bad)} failed` : null)),
+      h("td", null, state(row.state), h("div", null, ending(row)), row.problem ? h("div", { class: "hint bad" }, row.problem) : null),
+      h("td", { class: "wide" }, bar(row), h("div", { class: "hint" }, bad ? `${count(bad)} failed or rejected` : null)),
       h("td", null, `${count(done)} / ${count(row.total)}`),
       h("td", null, row.per_minute === null ? "–" : count(Math.round(row.per_minute * 10) / 10)),
       h("td", null, row.state === "running" ? duration(row.seconds_left) : "–"),

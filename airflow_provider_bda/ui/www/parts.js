@@ -2,11 +2,17 @@
 
 import { ask } from "./api.js";
 import { announce, h, show } from "./dom.js";
-import { STATES, count } from "./format.js";
+import { ENDINGS, STATES, count } from "./format.js";
 import { airflowPath, openElsewhere, openInAirflow } from "./host.js";
 
 export function state(name) {
   return h("span", { class: `state ${name}` }, h("span", { "aria-hidden": "true" }, STATES[name] ?? "?"), ` ${name}`);
+}
+
+// How a batch ended, and what it left undone.
+export function ending(row) {
+  const words = [row.ending ? ENDINGS[row.ending] : null, row.remaining ? `${count(row.remaining)} not done` : null].filter(Boolean);
+  return words.length ? h("span", { class: "tag" }, words.join(": ")) : null;
 }
 
 const ORDER = ["succeeded", "failed", "rejected", "skipped", "running", "waiting"];
@@ -65,7 +71,8 @@ export function problem(error) {
   return h("div", { class: "notice bad", role: "alert" }, words[error.status] ?? error.message);
 }
 
-// Asks now and then: quickly while `busy`, rarely otherwise, not at all while nobody looks.
+// Asks now and then: quickly while `busy` (or after the milliseconds it answers), rarely otherwise, not at all while
+// nobody looks.
 export class Refresh {
   constructor(url, draw, { busy, fail }) {
     Object.assign(this, { url, draw, busy, fail, timer: null, stopped: false, running: 0 });
@@ -82,7 +89,8 @@ export class Refresh {
       if (turn !== this.running) return; // the question has changed meanwhile
       if (changed || this.fresh !== this.url()) this.draw(value);
       this.fresh = this.url();
-      wait = this.busy(value) ? 3_000 : 30_000;
+      const busy = this.busy(value);
+      wait = typeof busy === "number" ? busy : busy ? 3_000 : 30_000;
     } catch (error) {
       if (turn !== this.running) return;
       this.fail(error);
