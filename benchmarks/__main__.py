@@ -14,6 +14,7 @@ from benchmarks.batch_slots import benchmark as batch_slots
 from benchmarks.in_airflow import cost, documents
 from benchmarks.index import benchmark as index
 from benchmarks.report import machine
+from benchmarks.ui import benchmark as ui
 from benchmarks.waiting import benchmark as waiting
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "batch_documents": documents.run,
     "index": index.run,
     "airflow_cost": cost.run,
+    "ui": ui.run,
 }
 
 

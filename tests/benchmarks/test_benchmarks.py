@@ -73,3 +73,17 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
 
     assert done.returncode == 2
     assert "no benchmark is named sleeping; there are: waiting, role_refresh, " in done.stderr
+
+
+@pytest.mark.timeout(240)
+def test_the_benchmark_of_the_monitor_asks_every_route(tmp_path):
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "ui", "--quick", "--json", str(out)]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = json.loads(out.read_text())
+    assert {"overview", "batch", "documents", "document", "segment", "picture", "raw"} <= set(
+        report["raw"]["routes"]
+    )

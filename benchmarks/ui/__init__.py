@@ -1,0 +1,1 @@
+"""How quickly the monitor's pages answer."""
