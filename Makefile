@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-lowest lint format docs bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-lowest lint format docs site bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -56,6 +56,11 @@ docs: $(NEWEST) ## Write the pages of docs/ that are made of code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m airflow_provider_bda.emulator.served > docs/emulator-operations.md
 	$(BIN)/python -m airflow_provider_bda.iam --markdown > docs/iam.md
+
+site: $(NEWEST) ## Build the documentation, build/site/index.html; a warning is an error
+	@rm -rf build/site
+	@$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/site
+	@$(BIN)/python docs/check_site.py build/site
 
 bench: $(NEWEST) ## Measure waiting against the Amazon provider's way
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -6,9 +6,11 @@ What is a table in the code must not be typed again by hand. A test compares the
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "outcomes.md"
 KINDS_PAGE = ROOT / "docs" / "kinds.md"
+EXAMPLES_PAGE = ROOT / "docs" / "examples.md"
 
 if str(ROOT) not in sys.path:  # run as a script, the repository's root is not on the path
     sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_bda.jobs.kind import JobKind
 
@@ -101,6 +104,7 @@ def render_kinds() -> str:
     parts = [KINDS, table(head, rows)]
     for kind in JOB_KINDS.values():
         parts += [f"## {kind.name}\n", f"{kind.title[0].upper()}{kind.title[1:]}.\n"]
+        parts += [f"![States of {kind.name}](images/states-{kind.name}.svg)\n"]
         parts += [table(("", ""), _facts(kind, classes[kind.name]))]
     return "\n".join(parts)
 
@@ -277,8 +281,51 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-#: Each page with what writes it.
-PAGES = {PAGE: render, KINDS_PAGE: render_kinds}
+EXAMPLES = """\
+<!-- Written by docs/generate.py from example_dags/. Do not edit. -->
+# Example Dags
+
+Each runs to its end on the emulator in a test. Copy one, and give it your own names as parameters.
+"""
+
+
+def render_examples() -> str:
+    """Answer the page of the example Dags: their first lines, and on the site their text."""
+    paths = sorted((ROOT / "example_dags").glob("*.py"))
+    texts = [ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in paths]
+    rows = [
+        (f"[{path.stem}](../example_dags/{path.name})", text.splitlines()[0])
+        for path, text in zip(paths, texts, strict=True)
+    ]
+    parts = [EXAMPLES, table(("Dag", "What it does"), rows)]
+    for path in paths:
+        include = f"```{{literalinclude}} ../example_dags/{path.name}\n:language: python\n```\n"
+        parts += [f"## {path.stem}\n", include]
+    return "\n".join(parts)
+
+
+def _diagrams() -> dict[Path, Callable[[], str]]:
+    from airflow_provider_bda.jobs import JOB_KINDS  # noqa: PLC0415 - as above
+    from docs.diagram import draw  # noqa: PLC0415 - as above
+
+    folder = ROOT / "docs" / "images"
+    return {folder / f"states-{kind.name}.svg": partial(draw, kind) for kind in JOB_KINDS.values()}
+
+
+def _reference() -> dict[Path, Callable[[], str]]:
+    from docs import reference  # noqa: PLC0415 - as above
+
+    return {ROOT / "docs" / name: partial(reference.render, page) for name, page in reference.pages().items()}
+
+
+#: Each page and picture with what writes it.
+PAGES = {
+    PAGE: render,
+    KINDS_PAGE: render_kinds,
+    EXAMPLES_PAGE: render_examples,
+    **_diagrams(),
+    **_reference(),
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():
