@@ -13,6 +13,7 @@ from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.batch_slots import benchmark as batch_slots
 from benchmarks.in_airflow import cost, documents
 from benchmarks.index import benchmark as index
+from benchmarks.polling import benchmark as polling
 from benchmarks.report import machine
 from benchmarks.ui import benchmark as ui
 from benchmarks.waiting import benchmark as waiting
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 #: Name -> what runs it.
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "waiting": waiting.run,
+    "polling": polling.run,
     "role_refresh": role_refresh.run,
     "batch_scale": batch_scale.run,
     "batch_slots": batch_slots.run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from airflow_provider_bda.jobs.kind import method_name
 from airflow_provider_bda.results import JobMetadata, ResultsError
 from airflow_provider_bda.results.plain import parse_object
 from airflow_provider_bda.waiting.client_pool import client_pool
+from airflow_provider_bda.waiting.durations import traits_of
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
 from airflow_provider_bda.waiting.poller import CALL_TIMEOUT, follow
 
@@ -37,6 +39,8 @@ class BdaService:
     def __init__(self, target: AwsTarget, store: S3Store) -> None:
         self._target = target
         self._store = store
+        #: Of jobs submitted from here: when, and what tells how long they take.
+        self._submitted: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     async def submit(self, request: dict[str, Any]) -> str:
         """Start a job and answer its ARN (InvokeDataAutomationAsync).
@@ -49,7 +53,7 @@ class BdaService:
                 client = await pool.client(self._target, KIND.service)
                 try:
                     answer = await getattr(client, method_name(KIND.start))(**request)
-                    return str(answer["invocationArn"])
+                    return self._note(str(answer["invocationArn"]), request)
                 except CALL_ERRORS as raised:
                     if call_error(raised).code not in REFUSALS or last:
                         raise
@@ -57,14 +61,20 @@ class BdaService:
                         raise
         raise AssertionError("the second attempt returns or raises")
 
+    def _note(self, arn: str, request: dict[str, Any]) -> str:
+        self._submitted[arn] = (time.time(), traits_of(KIND, request))
+        return arn
+
     async def wait(self, arn: str, *, deadline: float, interval: float) -> JobEvent:
         """Wait for a job's end (GetDataAutomationStatus).
 
         :param deadline: epoch seconds at which the wait is given up.
-        :param interval: seconds between two status calls.
+        :param interval: seconds an end may go unnoticed while one is to be expected.
         """
         wait = JobWait(KIND, {"invocationArn": arn}, deadline=deadline)
-        async with aclosing(follow(wait, self._target, interval)) as items:
+        began, traits = self._submitted.pop(arn, (None, ()))
+        following = follow(wait, self._target, expected=interval, began=began, traits=traits)
+        async with aclosing(following) as items:
             async for item in items:
                 if isinstance(item, JobEvent):
                     return item

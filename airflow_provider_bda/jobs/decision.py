@@ -147,6 +147,16 @@ class JobWait:
         self._error: CallError | None = None
         self._warned: set[str | None] = set()
 
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """The last answer of the describe operation, as plain JSON."""
+        return self._answer
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the last call was throttled."""
+        return self._error is not None and self._error.nature is Nature.THROTTLED
+
     def on_answer(self, answer: Mapping[str, Any], now: float) -> Decision:
         """Decide on an answer of the describe operation."""
         self.failures, self._permanent_since, self._error = 0, None, None

@@ -31,6 +31,7 @@ from airflow_provider_bda.operators._resume import (
 from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.triggers.job import JobTrigger
 from airflow_provider_bda.triggers.timer import TimerTrigger
+from airflow_provider_bda.waiting.durations import traits_of
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.poller import wait_blocking
 
@@ -54,7 +55,8 @@ class BdaJobOperator(BdaAwsOperator):
     :param wait_for_completion: whether to wait for the job; False returns with the status at submit.
     :param deferrable: whether to wait in the triggerer instead of on the worker. Default: Airflow's
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds between two status calls; None for the kind's default.
+    :param poll_interval: seconds between two status calls, and so the longest an end goes unnoticed. None: deferred,
+        the triggerer asks when such a job is likely to have ended, as it learned; on a worker, the kind's default.
     :param status_retries: consecutive failing status calls before the job counts as lost; None bears them
         until the deadline.
     :param wait_timeout: seconds (or a timedelta) the whole wait may take, submit included. None means
@@ -215,6 +217,8 @@ class BdaJobOperator(BdaAwsOperator):
                 deadline=deadline,
                 end_from_trigger=self.end_from_trigger,
                 push_result=self.do_xcom_push,
+                submitted_at=datetime.fromisoformat(job.submitted_at).timestamp(),
+                traits=list(traits_of(self.job, request)),
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,

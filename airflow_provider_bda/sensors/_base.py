@@ -84,6 +84,7 @@ class BdaJobSensor(BaseSensorOperator):
         botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        interval_given = "poke_interval" in kwargs
         kwargs.setdefault("poke_interval", self.job.poll_interval)
         kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
@@ -96,6 +97,8 @@ class BdaJobSensor(BaseSensorOperator):
         self.verify = verify
         self.botocore_config = botocore_config
         self.handle = handle
+        # Left out, the triggerer asks when such a job is likely to have ended.
+        self._interval_given = interval_given
         self._wait: JobWait | None = None
         if start_from_trigger:
             self._begin_in_triggerer()
@@ -239,7 +242,7 @@ class BdaJobSensor(BaseSensorOperator):
     def _trigger_settings(self) -> dict[str, Any]:
         return {
             **self.target.to_dict(),
-            "poll_interval": float(self.poke_interval),
+            "poll_interval": float(self.poke_interval) if self._interval_given else None,
             "status_retries": self.status_retries,
             "end_from_trigger": self.end_from_trigger,
             "push_result": self.do_xcom_push,

@@ -42,12 +42,15 @@ class JobTrigger(BaseTrigger):
     :param region_name: the AWS Region; None for the connection's.
     :param verify: TLS verification or the path of a CA bundle; None for the connection's.
     :param botocore_config: arguments of ``botocore.config.Config``.
-    :param poll_interval: seconds between two status calls; None for the kind's default.
+    :param poll_interval: seconds between two status calls; None leaves it to what the triggerer learned of how long
+        such jobs take.
     :param status_retries: consecutive failing status calls before the job counts as lost; None bears them
         until the deadline.
     :param deadline: epoch seconds at which the wait is given up; None waits for ever.
     :param end_from_trigger: whether a success ends the task from here, without a worker.
     :param push_result: whether such a success pushes the result as XCom.
+    :param submitted_at: epoch seconds at which the job was submitted, if known.
+    :param traits: what tells how long it may take: its kind, project, format and size class, as far as known.
     :raises ValueError: the kind is unknown or the handle lacks a field.
     """
 
@@ -65,6 +68,8 @@ class JobTrigger(BaseTrigger):
         deadline: float | None = None,
         end_from_trigger: bool = False,
         push_result: bool = True,
+        submitted_at: float | None = None,
+        traits: list[str] | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -84,6 +89,8 @@ class JobTrigger(BaseTrigger):
         self.deadline = deadline
         self.end_from_trigger = end_from_trigger
         self.push_result = push_result
+        self.submitted_at = submitted_at
+        self.traits = traits
         if unknown:
             self.log.warning("arguments of another release are passed over: %s", ", ".join(sorted(unknown)))
 
@@ -103,6 +110,8 @@ class JobTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "end_from_trigger": self.end_from_trigger,
                 "push_result": self.push_result,
+                "submitted_at": self.submitted_at,
+                "traits": self.traits,
             },
         )
 
@@ -111,9 +120,10 @@ class JobTrigger(BaseTrigger):
         target = AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
         wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
         poller = await load("poller")
-        async with aclosing(
-            poller.follow(wait, target, self.poll_interval or self.kind.poll_interval)
-        ) as items:
+        following = poller.follow(
+            wait, target, self.poll_interval, began=self.submitted_at, traits=tuple(self.traits or ())
+        )
+        async with aclosing(following) as items:
             async for item in items:
                 if isinstance(item, Note):
                     (self.log.warning if item.warning else self.log.info)("%s: %s", self._name, item.text)

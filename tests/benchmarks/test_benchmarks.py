@@ -72,7 +72,7 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are():
     )
 
     assert done.returncode == 2
-    assert "no benchmark is named sleeping; there are: waiting, role_refresh, " in done.stderr
+    assert "no benchmark is named sleeping; there are: waiting, polling, role_refresh, " in done.stderr
 
 
 @pytest.mark.timeout(240)

@@ -98,6 +98,7 @@ def test_deferral_carries_kind_handle_target_and_deadline(aws):
     assert isinstance(trigger, JobTrigger)
     _, kwargs = trigger.serialize()
     assert before + 86_400 <= kwargs.pop("deadline") <= time.time() + 86_400
+    assert before <= kwargs.pop("submitted_at") <= time.time()
     assert kwargs == {
         "kind": "data_automation",
         "handle": {"invocationArn": aws.jobs()[0].arn},
@@ -109,6 +110,7 @@ def test_deferral_carries_kind_handle_target_and_deadline(aws):
         "status_retries": None,
         "end_from_trigger": False,
         "push_result": True,
+        "traits": ["data_automation", PROJECT, "txt"],
     }
     assert deferred.value.timeout.total_seconds() == pytest.approx(86_400 + 120, abs=5)
     assert deferred.value.method_name == "execute_complete"

@@ -29,6 +29,8 @@ def test_every_argument_survives_the_database():
         "deadline": 5.0,
         "end_from_trigger": True,
         "push_result": False,
+        "submitted_at": 1.5,
+        "traits": ["data_automation", "a-project"],
     }
     path, kwargs = stored(JobTrigger(**given)).serialize()
     assert (path, kwargs) == ("airflow_provider_bda.triggers.job.JobTrigger", given)

@@ -87,7 +87,7 @@ def test_a_poller_that_dies_twice_loses_no_job(aws, submit):
 
     async def main():
         wait = asyncio.create_task(wait_for(handle))
-        poller = poller_for(TARGET, KIND.service)
+        poller = poller_for(TARGET, JobWait(KIND, handle))
         died = None
         for _ in range(2):
             await until(lambda died=died: poller._watches and poller._task not in (None, died))
@@ -110,7 +110,7 @@ def test_throttling_slows_the_shared_rate_and_ends_no_wait(aws, submit):
     aws.fault(Fault(operation="GetDataAutomationStatus", error="ThrottlingException", times=3))
 
     async def main():
-        rate = poller_for(TARGET, KIND.service).rate
+        rate = poller_for(TARGET, JobWait(KIND, handle)).rate
         before = rate.rate
         wait = asyncio.create_task(wait_for(handle))
         await until(lambda: len(aws.calls("GetDataAutomationStatus")) > 3)
@@ -215,7 +215,7 @@ def test_a_cancelled_wait_leaves_the_others_alone(aws, submit):
         waits[0].cancel()
         await asyncio.to_thread(aws.clock.advance, 61.0)
         event, _ = await waits[1]
-        return event, len(poller_for(TARGET, KIND.service)._watches)
+        return event, len(poller_for(TARGET, JobWait(KIND, first))._watches)
 
     event, left = run(main())
     assert (event.handle, left) == (second, 0)
@@ -283,6 +283,8 @@ def test_trigger_survives_storing_whole():
         "deadline": 5.0,
         "end_from_trigger": True,
         "push_result": False,
+        "submitted_at": 1.5,
+        "traits": ["data_automation", "a-project"],
     }
     path, kwargs = JobTrigger(**whole).serialize()
     assert (path, kwargs) == ("airflow_provider_bda.triggers.job.JobTrigger", whole)

@@ -1,0 +1,1 @@
+"""When to ask: learned durations against a plain interval, on a clock that jumps."""
