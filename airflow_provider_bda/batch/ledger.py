@@ -90,6 +90,13 @@ class DocumentState:
         return max((attempt.run for attempt in self.attempts.values()), default=None)
 
     @property
+    def known_in(self) -> int:
+        """The latest run that wrote of an attempt; -1 where nothing is known."""
+        runs = [attempt.run for attempt in self.attempts.values()]
+        runs += [attempt.end["r"] for attempt in self.attempts.values() if attempt.end is not None]
+        return max(runs, default=-1)
+
+    @property
     def outcome(self) -> End | None:
         """How the last attempt ended; None while it has not."""
         last = self.last
@@ -184,6 +191,23 @@ class Segment:
                 if place not in self._states and place not in free:
                     found[place] = min(run, found.get(place, run))
         return found
+
+    def announced(self) -> set[int]:
+        """Answer the documents that were announced in a later run than anything else is known of them.
+
+        They may have been submitted, for the first time or again.
+        """
+        found: set[int] = set()
+        for first, end, run, writer in self._intents:
+            free = self._free.get(writer, set())
+            found.update(
+                place for place in range(first, end) if place not in free and run > self.state(place).known_in
+            )
+        return found
+
+    def known(self) -> Iterator[tuple[int, DocumentState]]:
+        """Yield the documents of which more than an intent is known."""
+        yield from self._states.items()
 
     def begun(self) -> bool:
         """Tell whether a job of any of its documents is or was, or may be."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bda.batch import segments as files
 from airflow_provider_bda.batch.ledger import OPEN_ENDS, lines
 from airflow_provider_bda.batch.plan import Plan
+from airflow_provider_bda.batch.work import may_retry
 
 if TYPE_CHECKING:
     from airflow_provider_bda.batch.layout import BatchLayout
@@ -28,7 +29,7 @@ class Open:
     """The documents of a segment of which a job may be open, by their places.
 
     :param jobs: a job is known, and its end is not.
-    :param unsure: they may have been submitted.
+    :param unsure: they may have been submitted, for the first time or again.
     """
 
     jobs: frozenset[int]
@@ -60,7 +61,9 @@ async def settle(store: Store, layout: BatchLayout, run: Run, *, is_over: bool) 
         segment = await files.read_segment(store, layout, number)
         if mark is None and segment.states.begun():
             await files.close_segment(store, layout, segment, run)
-        jobs, unsure = segment.states.open(), segment.states.intended()
+        jobs = segment.states.open()
+        unsure = segment.states.announced()
+        unsure.update(place for place, state in segment.states.known() if may_retry(state, run))
         if jobs or unsure:
             found[number] = Open(frozenset(jobs), frozenset(unsure))
     return found

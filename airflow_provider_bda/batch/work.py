@@ -78,7 +78,7 @@ def next_of(place: int, state: DocumentState, run: Run) -> Work | None:
     again = run.redoes(last.end)
     if again and last.end["o"] in OPEN_ENDS:
         return _same(place, state, last.run)
-    if again or _may_retry(state, run) or _is_lost_for_good(state, run):
+    if again or may_retry(state, run) or _is_lost_for_good(state, run):
         return Work(place, state.generation + 1, None, None, run.number, fresh=False)
     return None
 
@@ -90,7 +90,8 @@ def _same(place: int, state: DocumentState, run: int) -> Work:
     return Work(place, state.generation, arn, submitted, run, fresh=False)
 
 
-def _may_retry(state: DocumentState, run: Run) -> bool:
+def may_retry(state: DocumentState, run: Run) -> bool:
+    """Tell whether a document the service broke on goes again in the same run, which is not announced."""
     if state.outcome is not End.BROKEN:
         return False
     broken = [

@@ -10,9 +10,11 @@ import pytest
 from airflow_provider_bda.batch import engine as engine_module
 from airflow_provider_bda.batch import incremental, iter_results
 from airflow_provider_bda.batch.ledger import Segment, lines, parse
+from airflow_provider_bda.batch.settle import settle
 from airflow_provider_bda.batch.store import StoreError
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaInputError
+from airflow_provider_bda.jobs.kind import Outcome
 from airflow_provider_bda.operators.batch import BdaBatchOperator
 from tests.batch.conftest import LIMIT, FakeService
 from tests.batch.test_engine import refusal
@@ -173,6 +175,25 @@ def open_intents(batch):
             for record in parse(body):
                 segment.add(record)
     return set(segment.intended())
+
+
+def test_what_may_have_been_submitted_again_is_not_free(a_batch):
+    batch, service = a_batch(6), FakeService(lambda uri, number: Outcome.REJECTED)
+    batch.order()
+    batch.work(service)
+    run = batch.clear()
+    job = {"g": 1, "r": 1, "arn": "arn:4", "at": 1.0}
+    records = [
+        {"k": "intent", "i": 1, "n": 4, "r": 1, "w": "killed"},  # before it could write of what it bought
+        {"k": "free", "i": 2, "n": 1, "w": "killed"},
+        {"k": "end", "i": 3, **job, "o": "rejected"},
+        {"k": "end", "i": 4, **job, "o": "broken"},  # and goes again
+        {"k": "job", "i": 5, **job},
+    ]
+    batch.store.objects[f"{batch.layout.ledger(0)}x.jsonl"] = lines(records)
+    found = asyncio.run(settle(batch.store, batch.layout, run, is_over=True))
+    assert (found[0].jobs, found[0].unsure) == ({5}, {1, 4})
+    assert batch.rows["d3"]["generation"] == 1
 
 
 def test_an_engine_heeds_that_its_run_is_over(a_batch):

@@ -152,7 +152,15 @@ def told(records):
     }
     run = Run(number=2, began=1, again=["broken", "lost", "timeout"], redo=["rejected"], **orders)
     work = left_to_do(documents, segment, run)
-    return rows, figures.to_json(), work, segment.intended(), segment.open(), segment.over
+    return (
+        rows,
+        figures.to_json(),
+        work,
+        segment.intended(),
+        segment.open(),
+        segment.announced(),
+        segment.over,
+    )
 
 
 @settings(max_examples=150, deadline=None)
