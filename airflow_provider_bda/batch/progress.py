@@ -75,6 +75,8 @@ def line(progress: dict[str, Any]) -> str:
         f"{progress['running']:,} running",
         f"{progress['waiting']:,} waiting",
     ]
+    if progress.get("skipped"):
+        parts.append(f"{progress['skipped']:,} left to other batches")
     if progress["per_minute"]:
         parts.append(f"{progress['per_minute']:g} a minute")
     if progress["seconds_left"] is not None:

@@ -106,9 +106,8 @@ def test_what_cannot_work_buys_nothing_loses_nothing_and_goes_once_it_is_mended(
         _, context = run.next_try()
         return live_through(make, context, LIMIT)
 
-    run = FakeRun(make, run_id="one")
     with pytest.raises(kind, match=words) as refused:
-        live(run)
+        live(FakeRun(make, run_id="one"))
     assert isinstance(refused.value, BdaError)
     assert aws.jobs() == []
     aws.clear_faults()
@@ -116,6 +115,4 @@ def test_what_cannot_work_buys_nothing_loses_nothing_and_goes_once_it_is_mended(
     changed.clear()
     # Another run of the Dag does not find the documents taken by the one that could not begin.
     assert live(FakeRun(make, run_id="another"))["succeeded"] == 2
-    run.clear()
-    assert live(run)["skipped"] == 2
     assert len(aws.jobs()) == 2
