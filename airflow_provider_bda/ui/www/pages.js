@@ -89,7 +89,7 @@ export function pageView({ pages, marks, why, source, chosen }) {
   const element = h(
     "section",
     { class: "paper", "aria-label": "Pages" },
-    several ? h("div", { class: "pager" }, h("button", { type: "button", "aria-label": "Previous page", onclick: () => step(-1) }, "‹"), select, h("span", { class: "hint" }, `of ${pages.length}`), h("button", { type: "button", "aria-label": "Next page", onclick: () => step(1) }, "›")) : null,
+    several ? h("div", { class: "pager" }, h("button", { type: "button", "aria-label": "Previous page", onclick: () => step(-1) }, "‹"), select, h("span", { class: "hint" }, `of pages ${pages[0]} to ${pages[pages.length - 1]}`), h("button", { type: "button", "aria-label": "Next page", onclick: () => step(1) }, "›")) : null,
     note,
     sheet,
   );
