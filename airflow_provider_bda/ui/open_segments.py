@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_bda.batch.layout import BatchLayout
     from airflow_provider_bda.ui.reading import Source
 
-#: Documents of open segments that are kept, of all batches.
-MAX_KEPT = 80_000
+#: Documents of open segments that are kept, of all batches: what one engine holds, some 2 kB each.
+MAX_KEPT = 40_000
 #: Files of one segment's ledger.
 MAX_FILES = 5_000
 #: Milliseconds by which the clocks that name the files may differ, as the engine reckons.

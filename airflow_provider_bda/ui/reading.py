@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,7 +40,7 @@ CONNECTION_TTL = 30.0
 CLIENT_TTL = 1800.0
 #: Seconds an answer waits for many objects; what is not there by then comes with the next answer.
 BUDGET = 0.15
-#: Objects read at once, by all answers together.
+#: Objects read at once by all answers together, of each of two kinds.
 THREADS = 16
 _PATIENCE = Config(
     connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2}, max_pool_connections=2 * THREADS
@@ -65,13 +65,14 @@ _BODIES = Kept(MAX_KEPT, FAILURES)
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="bda-ui")
+def _threads(purpose: str) -> ThreadPoolExecutor:
+    # A pool for each: works that nobody waits for must not hold up what an answer cannot do without.
+    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"bda-ui-{purpose}")
 
 
 def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
     """Do works at once for :data:`BUDGET` seconds; of the rest, what has begun goes on for the next answer."""
-    futures = [_threads().submit(work) for work in works]
+    futures = [_threads("hasty").submit(work) for work in works]
     _, late = wait(futures, timeout=BUDGET)
     for future in late:
         future.cancel()  # what has not begun would only stand in others' way
@@ -85,7 +86,7 @@ def all_of(works: Sequence[Callable[[], Any]]) -> list[Any]:
     """
     if len(works) < 2:
         return [work() for work in works]
-    futures = [_threads().submit(work) for work in works]
+    futures = [_threads("patient").submit(work) for work in works]
     return [future.result() for future in futures]
 
 
@@ -97,10 +98,11 @@ def _loader() -> Loader:
 
 
 def warm() -> None:
-    """Load what the first client would have to."""
-    session = Session()
-    session.register_component("data_loader", _loader())
-    session.create_client("s3", "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106 - never used
+    """Load what the first client would have to; what is wrong with the machine's AWS files is said when it matters."""
+    with suppress(BotoCoreError):
+        session = Session()
+        session.register_component("data_loader", _loader())
+        session.create_client("s3", "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106 - never used
 
 
 class Listed(NamedTuple):
