@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _S3_URI = re.compile(r"s3://[a-z0-9][.\-a-z0-9]{1,61}[a-z0-9](/[^\x00-\x1f\x7f{^}%`\]\">\[~<#|]*)?")
+_QUEUE_URL = re.compile(r"https?://[^/\s]+/(?:[^/\s]+/)*\d{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?")
 _TAG_SIGNS = "_.:/=+-@"
 #: The service takes no video segment that ends before its fifth minute.
 SEGMENT_END_MIN_MS = 300_000
@@ -57,6 +58,14 @@ def check_object_uri(name: str, value: Any) -> None:
     check_s3_uri(name, value)
     if not value.removeprefix("s3://").partition("/")[2] or value.endswith("/"):
         raise BdaInputError(f"{name}: {value!r} names no object; write s3://bucket/key of one file")
+
+
+def check_queue_url(name: str, value: Any) -> None:
+    """Refuse what is no URL of an SQS queue."""
+    if not isinstance(value, str) or not _QUEUE_URL.fullmatch(value):
+        raise BdaInputError(
+            f"{name}: {value!r} is no URL of an SQS queue; write https://sqs.<region>.amazonaws.com/<account>/<name>"
+        )
 
 
 def check_sync_input(name: str, uri: str) -> None:

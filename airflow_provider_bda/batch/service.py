@@ -34,11 +34,13 @@ class BdaService:
 
     :param target: which AWS, and as whom.
     :param store: the files on S3.
+    :param listens: whether events tell when jobs end.
     """
 
-    def __init__(self, target: AwsTarget, store: S3Store) -> None:
+    def __init__(self, target: AwsTarget, store: S3Store, *, listens: bool = False) -> None:
         self._target = target
         self._store = store
+        self._listens = listens
         #: Of jobs submitted from here: when, and what tells how long they take.
         self._submitted: dict[str, tuple[float, tuple[str, ...]]] = {}
 
@@ -73,7 +75,9 @@ class BdaService:
         """
         wait = JobWait(KIND, {"invocationArn": arn}, deadline=deadline)
         began, traits = self._submitted.pop(arn, (None, ()))
-        following = follow(wait, self._target, expected=interval, began=began, traits=traits)
+        following = follow(
+            wait, self._target, expected=interval, began=began, traits=traits, listens=self._listens
+        )
         async with aclosing(following) as items:
             async for item in items:
                 if isinstance(item, JobEvent):

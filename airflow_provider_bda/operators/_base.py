@@ -76,6 +76,9 @@ class BdaJobOperator(BdaAwsOperator):
     #: Whether a job that ended with some items failed fails the task. An operator of a kind that can end so
     #: sets it from an argument.
     fail_on_partial: bool = False
+    #: URL of an SQS queue whose events say which job to ask for next; an operator of a kind that sends events
+    #: sets it from an argument.
+    completion_queue: str | None = None
 
     def __init__(
         self,
@@ -219,6 +222,7 @@ class BdaJobOperator(BdaAwsOperator):
                 push_result=self.do_xcom_push,
                 submitted_at=datetime.fromisoformat(job.submitted_at).timestamp(),
                 traits=list(traits_of(self.job, request)),
+                completion_queue=self.completion_queue,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,

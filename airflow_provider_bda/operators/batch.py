@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from airflow_provider_bda._checks import (
     check_choice,
     check_each,
+    check_queue_url,
     check_s3_uri,
     check_tags,
     duration,
@@ -86,6 +87,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     :param kms_key_id: (templated) the customer's KMS key for the jobs' output.
     :param kms_encryption_context: (templated) up to ten pairs; needs ``kms_key_id``.
     :param event_bridge_enabled: (templated) whether the service also sends events to EventBridge.
+    :param completion_queue: (templated) URL of an SQS queue that gets these events: the batch then hears of each end at
+        once. It switches ``event_bridge_enabled`` on.
     :param tags: (templated) tags of every job.
     :param max_concurrent_jobs: how many jobs the service runs at once for this account; None reads
         the applied quota (Service Quotas), where that is not allowed the default one.
@@ -136,6 +139,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         "output_s3_uri",
         *DataAutomationRequest.processing_template_fields,
         "event_bridge_enabled",
+        "completion_queue",
         "tags",
         "state_s3_uri",
         "redrive",
@@ -158,6 +162,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         kms_key_id: str | None = None,
         kms_encryption_context: dict[str, str] | None = None,
         event_bridge_enabled: bool | str = False,
+        completion_queue: str | None = None,
         tags: dict[str, str] | None = None,
         max_concurrent_jobs: int | None = None,
         max_open_jobs: int | None = None,
@@ -199,6 +204,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         self.kms_key_id = kms_key_id
         self.kms_encryption_context = kms_encryption_context
         self.event_bridge_enabled = event_bridge_enabled
+        self.completion_queue = completion_queue
         self.tags = tags
         self.max_concurrent_jobs = max_concurrent_jobs
         self.max_open_jobs = max_open_jobs
@@ -257,6 +263,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             {
                 "output_s3_uri": (self.output_s3_uri, check_s3_uri),
                 "state_s3_uri": (self.state_s3_uri, check_s3_uri),
+                "completion_queue": (self.completion_queue, check_queue_url),
                 "tags": (self.tags, check_tags),
                 "redrive": (
                     self.redrive,
@@ -316,6 +323,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
                 **self.target.to_dict(),
                 s3_conn_id=self._s3_conn_id,
                 log_interval=self.log_interval,
+                completion_queue=self.completion_queue,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(run.deadline - time.time(), 0)) + TRIGGER_MARGIN,
@@ -364,7 +372,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         """Answer the run's orders as far as they are this try's own."""
         now = time.time()
         request = self.processing() | notification_and_tags(
-            context, self.tags, event_bridge_enabled=self.event_bridge_enabled
+            context, self.tags, event_bridge_enabled=bool(self.completion_queue) or self.event_bridge_enabled
         )
         return Run(
             number=0,
@@ -582,6 +590,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             s3_target=self._s3_target,
             say=say,
             log_interval=self.log_interval,
+            completion_queue=self.completion_queue,
         )
 
     def _finish(self, layout: BatchLayout, ended: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_bda._checks import (
     check_each,
     check_object_uri,
+    check_queue_url,
     check_s3_uri,
     check_tags,
     check_video_segment,
@@ -43,6 +44,8 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
     :param kms_key_id: (templated) the customer's KMS key for the output.
     :param kms_encryption_context: (templated) up to ten pairs; needs ``kms_key_id``.
     :param event_bridge_enabled: (templated) whether the service also sends events to EventBridge.
+    :param completion_queue: (templated) URL of an SQS queue that gets these events: deferred, the task then ends moments
+        after its job. It switches ``event_bridge_enabled`` on.
     :param tags: (templated) tags of the job. ``airflow_dag_id``, ``airflow_task_id`` and ``[bda] default_tags``
         are added unless ``[bda] airflow_tags`` is off.
     :param client_token: (templated) the idempotency token. None builds one that is the same for every try of
@@ -61,6 +64,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
         *DataAutomationRequest.processing_template_fields,
         "video_segment",
         "event_bridge_enabled",
+        "completion_queue",
         "tags",
         "client_token",
         *BdaJobOperator.aws_template_fields,
@@ -83,6 +87,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
         kms_key_id: str | None = None,
         kms_encryption_context: dict[str, str] | None = None,
         event_bridge_enabled: bool | str = False,
+        completion_queue: str | None = None,
         tags: dict[str, str] | None = None,
         client_token: str | None = None,
         **kwargs: Any,
@@ -98,6 +103,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
         self.kms_key_id = kms_key_id
         self.kms_encryption_context = kms_encryption_context
         self.event_bridge_enabled = event_bridge_enabled
+        self.completion_queue = completion_queue
         self.tags = tags
         self.client_token = client_token
         self._check(everything=False)
@@ -108,6 +114,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
                 "input_s3_uri": (self.input_s3_uri, check_object_uri),
                 "output_s3_uri": (self.output_s3_uri, check_s3_uri),
                 "video_segment": (self.video_segment, check_video_segment),
+                "completion_queue": (self.completion_queue, check_queue_url),
                 "tags": (self.tags, check_tags),
             },
             everything=everything,
@@ -128,7 +135,7 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
             **self.processing(),
         }
         return request | notification_and_tags(
-            context, self.tags, event_bridge_enabled=self.event_bridge_enabled
+            context, self.tags, event_bridge_enabled=bool(self.completion_queue) or self.event_bridge_enabled
         )
 
     def _input(self) -> dict[str, Any]:

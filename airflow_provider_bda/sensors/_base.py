@@ -68,6 +68,8 @@ class BdaJobSensor(BaseSensorOperator):
     job: ClassVar[JobKind]
     #: Whether a job that ended with some items failed fails the task.
     fail_on_partial: bool = False
+    #: URL of an SQS queue whose events say which job to ask for next, for a kind that sends events.
+    completion_queue: str | None = None
     template_fields: Sequence[str] = ("handle", "aws_conn_id", "region_name", "verify", "botocore_config")
 
     def __init__(
@@ -246,6 +248,7 @@ class BdaJobSensor(BaseSensorOperator):
             "status_retries": self.status_retries,
             "end_from_trigger": self.end_from_trigger,
             "push_result": self.do_xcom_push,
+            "completion_queue": self.completion_queue,
         }
 
     def _begin_in_triggerer(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda._checks import check_queue_url
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobLost
 from airflow_provider_bda.hooks.lookout_equipment import SERVICE_ENDED, LookoutEquipmentHook
 from airflow_provider_bda.jobs.catalog import (
@@ -44,11 +45,19 @@ class BdaInvocationSensor(BdaJobSensor):
     Also takes the arguments of :class:`~airflow_provider_bda.sensors._base.BdaJobSensor`.
 
     :param invocation_arn: (templated) the job's ARN, or the dict that ``BdaInvokeOperator`` returned.
+    :param completion_queue: URL of an SQS queue that gets the events of a job submitted with
+        ``event_bridge_enabled``: deferred, the sensor then ends moments after the job.
     """
 
     job = DATA_AUTOMATION
 
-    def __init__(self, *, invocation_arn: str | dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self, *, invocation_arn: str | dict[str, Any], completion_queue: str | None = None, **kwargs: Any
+    ) -> None:
+        if completion_queue is not None:
+            check_queue_url("completion_queue", completion_queue)
+        # Before the base, which may build the trigger's arguments at once.
+        self.completion_queue = completion_queue
         super().__init__(handle={"invocationArn": invocation_arn}, **kwargs)
 
 

@@ -31,6 +31,7 @@ class BatchTrigger(BaseTrigger):
     :param verify: TLS verification or the path of a CA bundle; None for the connection's.
     :param botocore_config: arguments of ``botocore.config.Config``.
     :param log_interval: seconds between two lines of progress in the task's log.
+    :param completion_queue: URL of an SQS queue whose events say which job to ask for next.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class BatchTrigger(BaseTrigger):
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
         log_interval: float = 60.0,
+        completion_queue: str | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -53,6 +55,7 @@ class BatchTrigger(BaseTrigger):
         self.verify = verify
         self.botocore_config = botocore_config
         self.log_interval = log_interval
+        self.completion_queue = completion_queue
         if unknown:
             self.log.warning("arguments of another release are passed over: %s", ", ".join(sorted(unknown)))
 
@@ -68,6 +71,7 @@ class BatchTrigger(BaseTrigger):
                 "verify": self.verify,
                 "botocore_config": self.botocore_config,
                 "log_interval": self.log_interval,
+                "completion_queue": self.completion_queue,
             },
         )
 
@@ -82,6 +86,7 @@ class BatchTrigger(BaseTrigger):
             s3_target=AwsTarget.of(self.s3_conn_id, *common),
             say=self._say,
             log_interval=self.log_interval,
+            completion_queue=self.completion_queue,
         )
         # With nothing to do the engine ends at once.
         await asyncio.sleep(max(until - asyncio.get_running_loop().time(), 0.0))

@@ -51,6 +51,7 @@ class JobTrigger(BaseTrigger):
     :param push_result: whether such a success pushes the result as XCom.
     :param submitted_at: epoch seconds at which the job was submitted, if known.
     :param traits: what tells how long it may take: its kind, project, format and size class, as far as known.
+    :param completion_queue: URL of an SQS queue whose events say which job to ask for next.
     :raises ValueError: the kind is unknown or the handle lacks a field.
     """
 
@@ -70,6 +71,7 @@ class JobTrigger(BaseTrigger):
         push_result: bool = True,
         submitted_at: float | None = None,
         traits: list[str] | None = None,
+        completion_queue: str | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -91,6 +93,7 @@ class JobTrigger(BaseTrigger):
         self.push_result = push_result
         self.submitted_at = submitted_at
         self.traits = traits
+        self.completion_queue = completion_queue
         if unknown:
             self.log.warning("arguments of another release are passed over: %s", ", ".join(sorted(unknown)))
 
@@ -112,6 +115,7 @@ class JobTrigger(BaseTrigger):
                 "push_result": self.push_result,
                 "submitted_at": self.submitted_at,
                 "traits": self.traits,
+                "completion_queue": self.completion_queue,
             },
         )
 
@@ -121,14 +125,21 @@ class JobTrigger(BaseTrigger):
         wait = JobWait(self.kind, self.handle, deadline=self.deadline, status_retries=self.status_retries)
         poller = await load("poller")
         following = poller.follow(
-            wait, target, self.poll_interval, began=self.submitted_at, traits=tuple(self.traits or ())
+            wait,
+            target,
+            self.poll_interval,
+            began=self.submitted_at,
+            traits=tuple(self.traits or ()),
+            listens=bool(self.completion_queue),
         )
-        async with aclosing(following) as items:
-            async for item in items:
-                if isinstance(item, Note):
-                    (self.log.warning if item.warning else self.log.info)("%s: %s", self._name, item.text)
-                else:
-                    yield self._answer(item)
+        hints = await load("hints")
+        with hints.listening(self.completion_queue, target, self.log.warning):
+            async with aclosing(following) as items:
+                async for item in items:
+                    if isinstance(item, Note):
+                        (self.log.warning if item.warning else self.log.info)("%s: %s", self._name, item.text)
+                    else:
+                        yield self._answer(item)
 
     async def on_kill(self) -> None:
         """Stop the job where the service can: called by Airflow 3.3 when a user ends the deferred task.

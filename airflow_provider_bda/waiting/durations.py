@@ -103,12 +103,17 @@ def next_age(durations: Sequence[float], age: float, interval: float) -> float:
         return age + max(interval, age * UNKNOWN_SHARE)
     place = bisect_right(durations, age)
     left = len(durations) - place
-    usual = durations[min(int(len(durations) * ORDINARY), len(durations) - 1)]
-    if left == 0 or (age >= usual and left <= len(durations) * (1 - ORDINARY)):
-        late = age + max(interval, (age - usual) / 2)
+    ordinary = usual(durations)
+    if left == 0 or (age >= ordinary and left <= len(durations) * (1 - ORDINARY)):
+        late = age + max(interval, (age - ordinary) / 2)
         return late if left == 0 else min(late, durations[place] + interval)
     first, most = durations[place + int(left * FEW)], durations[place + int(left * MOST)]
     return max(min(most + MARGIN, first + interval * IN_TIME), age + interval * CLOSEST)
+
+
+def usual(durations: Sequence[float]) -> float:
+    """Answer the seconds within which nearly all jobs ended; ``durations`` must not be empty."""
+    return durations[min(int(len(durations) * ORDINARY), len(durations) - 1)]
 
 
 def traits_of(kind: JobKind, request: Mapping[str, Any], size: int | None = None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import logging
 import math
 import random
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +24,7 @@ from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome, method_name
 from airflow_provider_bda.waiting import bulk
 from airflow_provider_bda.waiting.client_pool import client_pool
-from airflow_provider_bda.waiting.durations import Durations, began_at, next_age, took
+from airflow_provider_bda.waiting.durations import ENOUGH, Durations, began_at, next_age, took, usual
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
 from airflow_provider_bda.waiting.rate import AdaptiveRate
 
@@ -50,6 +51,12 @@ SELDOM_CALLS, SELDOM_SHARE = 3.0, 1 / 3
 EARLY = 0.9
 #: Seconds after which a call that was throttled is made again, at most, as far as the budget goes.
 THROTTLED_PAUSE = 2.0
+#: Hints that one wait acts on.
+MOST_HINTS = 5
+#: Hints are trusted while this part of the last so many jobs were told of by one before polling found them ended.
+TRUST, TRUST_OF = 0.8, 20
+#: Hints remembered of jobs nobody waits for yet: one may come before its trigger has started.
+MOST_EARLY = 10_000
 #: Seconds of a job's age that are believed: a week.
 LONGEST = 604_800.0
 #: Goes before all others: the deadline has come.
@@ -70,15 +77,20 @@ class Watch:
     :param fixed: whether the interval is to lie between any two calls, whatever is known of durations.
     :param began: when the job was submitted, in epoch seconds, if known.
     :param traits: what tells how long it may take, :func:`~airflow_provider_bda.waiting.durations.traits_of`.
+    :param listens: whether a hint is to be expected when the job ends.
     """
 
     __slots__ = (
         "alone",
         "began",
         "done",
+        "earliest",
         "fixed",
+        "hinted",
+        "hints",
         "inbox",
         "interval",
+        "listens",
         "scope",
         "seen_at",
         "since",
@@ -96,12 +108,14 @@ class Watch:
         fixed: bool = True,
         began: float | None = None,
         traits: tuple[str, ...] = (),
+        listens: bool = False,
     ) -> None:
         self.wait = wait
         self.interval = interval
         self.fixed = fixed
         self.began = began
         self.traits = traits or (wait.kind.name,)
+        self.listens = listens
         self.inbox: asyncio.Queue[Note | JobEvent | BaseException] = asyncio.Queue()
         self.done = False
         #: When the wait began, and when the job was last seen to go on (epoch seconds).
@@ -111,6 +125,10 @@ class Watch:
         self.turn: int | None = None
         #: Of all that are due, the lowest goes first (the loop's seconds).
         self.urgency = 0.0
+        #: Not before is it asked for (the loop's seconds); how many hints it had, one of them while it was asked for.
+        self.earliest = 0.0
+        self.hints = 0
+        self.hinted = False
         #: Which list its job stands in, and whether the last list did not say enough about it.
         self.scope = bulk.scope_of(wait)
         self.alone = False
@@ -126,12 +144,43 @@ class Budget:
     def __init__(self) -> None:
         self.rate = AdaptiveRate()
         self.durations = Durations()
+        #: Of the last jobs that were to send an event when they ended: whether it came first.
+        self.told: deque[bool] = deque(maxlen=TRUST_OF)
+
+    @property
+    def trusts_hints(self) -> bool:
+        """Whether events have come so far: then a job is not asked for before its own is overdue."""
+        return len(self.told) >= ENOUGH and sum(self.told) >= TRUST * len(self.told)
+
+
+class Early:
+    """Names of jobs that were told of before anybody waited for them; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def add(self, name: str) -> None:
+        """Remember one."""
+        self._names[name] = None
+        if len(self._names) > MOST_EARLY:
+            del self._names[next(iter(self._names))]
+
+    def pop(self, name: str) -> bool:
+        """Forget one; tell whether it was known."""
+        return name in self._names and (self._names.pop(name) or True)
+
+
+def _job_id(watch: Watch) -> str:
+    """Answer what an event calls a job: the end of its ARN."""
+    return bulk.name_of(watch.wait).rsplit("/", 1)[-1]
 
 
 class Poller:
     """Asks for the jobs of one target, account and service. Use :func:`follow`."""
 
-    def __init__(self, target: AwsTarget, service: str, budget: Budget | None = None) -> None:
+    def __init__(
+        self, target: AwsTarget, service: str, budget: Budget | None = None, early: Early | None = None
+    ) -> None:
         self.target = target
         self.service = service
         self.budget = budget or Budget()
@@ -141,6 +190,8 @@ class Poller:
         self._due: list[tuple[float, int, Watch]] = []
         self._turn = 0
         self._watches: set[Watch] = set()
+        self._named: dict[str, set[Watch]] = {}
+        self._early = early or Early()
         self._listed: dict[bulk.Scope, set[Watch]] = {}
         self._lists_off: dict[bulk.Scope, float] = {}
         self._wake = asyncio.Event()
@@ -157,6 +208,7 @@ class Poller:
         self._watches.add(watch)
         if watch.scope is not None:
             self._listed.setdefault(watch.scope, set()).add(watch)
+        self._named.setdefault(_job_id(watch), set()).add(watch)
         now = time.time()
         first = watch.interval * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         if not watch.fixed and watch.began is not None:
@@ -164,6 +216,9 @@ class Poller:
             self._schedule(watch, max(wished, first), max(urgent, first))
         else:
             self._schedule(watch, first, first)
+        watch.earliest = asyncio.get_running_loop().time() + first
+        if self._early.pop(_job_id(watch)):
+            self._hint(watch)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
             self._task.add_done_callback(self._ended)
@@ -172,11 +227,33 @@ class Poller:
         """Stop asking for a job."""
         watch.done = True
         self._watches.discard(watch)
+        named = self._named.get(_job_id(watch), set())
+        named.discard(watch)
+        if not named:
+            self._named.pop(_job_id(watch), None)
         if watch.scope is not None and watch.scope in self._listed:
             self._listed[watch.scope].discard(watch)
             if not self._listed[watch.scope]:
                 del self._listed[watch.scope]
         self._wake.set()
+
+    def hint(self, job_id: str) -> bool:
+        """Ask for a job next; answer whether anybody waits for it."""
+        named = self._named.get(job_id, ())
+        for watch in named:
+            self._hint(watch)
+        return bool(named)
+
+    def _hint(self, watch: Watch) -> None:
+        # Anybody may write into a queue: a hint costs a call, so a job has only so many.
+        if watch.hints >= MOST_HINTS:
+            return
+        watch.hints += 1
+        if watch.turn is None:
+            watch.hinted = True  # what is being answered may be of before the end
+            return
+        watch.urgency = FIRST
+        self._enter(watch, max(watch.earliest, asyncio.get_running_loop().time()))
 
     def _plan(self, watch: Watch, now: float) -> tuple[float, float]:
         """Answer the seconds until a job may be asked for, and until it should be."""
@@ -186,7 +263,10 @@ class Poller:
         seldom = min(max(len(self._watches) / calls, SELDOM[0]), SELDOM[1])
         known = self.budget.durations.of(watch.traits)
         seen = 0.0 if watch.seen_at is None else watch.age(watch.seen_at)
-        likely = min(max(next_age(known, seen, interval) - watch.age(now), 0.0), seldom)
+        age = next_age(known, seen, interval)
+        if watch.listens and self.budget.trusts_hints:
+            age = max(age, usual(known) + interval) if known else seen + seldom
+        likely = min(max(age - watch.age(now), 0.0), seldom)
         listed = watch.scope is not None and len(self._listed.get(watch.scope, ())) >= bulk.MIN_WAITS
         if watch.fixed or listed:
             return interval, max(likely, interval)
@@ -319,6 +399,8 @@ class Poller:
         if decision.event is not None:
             if decision.event.outcome in _ENDED:
                 self._learn(watch, decision.event, now)
+                if watch.listens:
+                    self.budget.told.append(watch.hints > 0)
             watch.inbox.put_nowait(decision.event)
             self.remove(watch)
             return
@@ -336,6 +418,10 @@ class Poller:
             watch.began = began if began is not None and now - LONGEST < began <= now else watch.since
         watch.seen_at = now
         self._schedule(watch, *self._plan(watch, now))
+        if watch.hinted:
+            watch.hinted = False
+            watch.urgency = FIRST
+            self._enter(watch, asyncio.get_running_loop().time())
 
     def _learn(self, watch: Watch, event: JobEvent, now: float) -> None:
         seconds = took(watch.wait.kind, event.answer)
@@ -358,6 +444,7 @@ class Poller:
         for watch in self._watches:
             watch.inbox.put_nowait(PollerDiedError(f"the shared poller ended: {cause!r}"))
         self._watches.clear()
+        self._named.clear()
         self._listed.clear()
         self._later.clear()
         self._due.clear()
@@ -399,6 +486,7 @@ class _Pollers:
     """The pollers of one event loop and their budgets."""
 
     def __init__(self) -> None:
+        self.early = Early()
         self.budgets: dict[tuple[str, str | AwsTarget], Budget] = {}
         self.pollers: dict[tuple[AwsTarget, str, str | AwsTarget], Poller] = {}
 
@@ -413,8 +501,21 @@ def poller_for(target: AwsTarget, wait: JobWait) -> Poller:
     key = (target, service, account)
     if key not in own.pollers:
         budget = own.budgets.setdefault((service, account), Budget())
-        own.pollers[key] = Poller(target, service, budget)
+        own.pollers[key] = Poller(target, service, budget, own.early)
     return own.pollers[key]
+
+
+def hint(job_id: str) -> bool:
+    """Ask for a job next; answer whether anybody in the running loop waits for it.
+
+    :param job_id: the end of its ARN. Of a job nobody waits for it is remembered for a while.
+    """
+    own = _POLLERS.setdefault(asyncio.get_running_loop(), _Pollers())
+    # Each of them: two connections may wait for one job.
+    heard = sum(poller.hint(job_id) for poller in own.pollers.values())
+    if not heard:
+        own.early.add(job_id)
+    return heard > 0
 
 
 def _account(handle: Mapping[str, str]) -> str | None:
@@ -434,6 +535,7 @@ async def follow(
     expected: float | None = None,
     began: float | None = None,
     traits: tuple[str, ...] = (),
+    listens: bool = False,
 ) -> AsyncGenerator[Note | JobEvent]:
     """Yield notes for the log while a job goes on, then its event, and end.
 
@@ -444,11 +546,12 @@ async def follow(
         the kind's interval.
     :param began: when the job was submitted, in epoch seconds, if known.
     :param traits: what tells how long the job may take.
+    :param listens: whether a hint is to be expected when the job ends. It is never relied on.
     """
     fixed, interval = interval is not None, interval or expected or wait.kind.poll_interval
     for _ in range(2):
         poller = poller_for(target, wait)
-        watch = Watch(wait, interval, fixed=fixed, began=began, traits=traits)
+        watch = Watch(wait, interval, fixed=fixed, began=began, traits=traits, listens=listens)
         poller.add(watch)
         try:
             while True:

@@ -1,1 +1,1 @@
-"""When to ask: learned durations against a plain interval, on a clock that jumps."""
+"""When to ask: learned durations and event hints against a plain interval, on a clock that jumps."""

@@ -128,12 +128,14 @@ def simulate(
     *,
     limit: float | None = None,
     measured_from: float = 0.0,
+    hint_delay: float = 0.5,
 ) -> Outcome:
     """Wait for all jobs, each from its submission on.
 
-    :param way: "plain" (every interval, in turn) or "learned".
+    :param way: "plain" (every interval, in turn), "learned", or "hints" (an event comes for each end as well).
     :param limit: calls a second the service bears; None for any number.
     :param measured_from: jobs that begin before are the warm-up: they count for nothing.
+    :param hint_delay: seconds until an event is delivered.
     """
     random.seed(7)
     service = Service({job.name: job for job in jobs}, limit)
@@ -142,9 +144,13 @@ def simulate(
     async def wait_for(job: Job) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(job.begins)
+        if way == "hints":
+            loop.call_at(job.ends + hint_delay, lambda: poller.hint(job.name))
         wait = JobWait(KIND, {"invocationArn": ARN.format(job.name)})
         told = (
-            {"interval": INTERVAL} if way == "plain" else {"began": EPOCH + job.begins, "traits": job.traits}
+            {"interval": INTERVAL}
+            if way == "plain"
+            else {"began": EPOCH + job.begins, "traits": job.traits, "listens": way == "hints"}
         )
         async with aclosing(poller.follow(wait, AwsTarget.of(), **told)) as items:
             async for item in items:

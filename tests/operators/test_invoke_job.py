@@ -111,6 +111,7 @@ def test_deferral_carries_kind_handle_target_and_deadline(aws):
         "end_from_trigger": False,
         "push_result": True,
         "traits": ["data_automation", PROJECT, "txt"],
+        "completion_queue": None,
     }
     assert deferred.value.timeout.total_seconds() == pytest.approx(86_400 + 120, abs=5)
     assert deferred.value.method_name == "execute_complete"

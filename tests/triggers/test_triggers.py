@@ -31,6 +31,7 @@ def test_every_argument_survives_the_database():
         "push_result": False,
         "submitted_at": 1.5,
         "traits": ["data_automation", "a-project"],
+        "completion_queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
     }
     path, kwargs = stored(JobTrigger(**given)).serialize()
     assert (path, kwargs) == ("airflow_provider_bda.triggers.job.JobTrigger", given)

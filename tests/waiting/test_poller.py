@@ -285,6 +285,7 @@ def test_trigger_survives_storing_whole():
         "push_result": False,
         "submitted_at": 1.5,
         "traits": ["data_automation", "a-project"],
+        "completion_queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
     }
     path, kwargs = JobTrigger(**whole).serialize()
     assert (path, kwargs) == ("airflow_provider_bda.triggers.job.JobTrigger", whole)
