@@ -61,6 +61,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     f"{package}.triggers.async_invoke_list",
                     f"{package}.triggers.batch",
+                    f"{package}.triggers.events",
                     f"{package}.triggers.job",
                 ],
             },

@@ -18,6 +18,7 @@ from airflow_provider_bda.exceptions import BdaJobError, BdaJobTimeout, job_erro
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
+from airflow_provider_bda.operators._assets import announce
 from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
 from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job, saved_handle
 from airflow_provider_bda.operators._resume import (
@@ -130,7 +131,8 @@ class BdaJobOperator(BdaAwsOperator):
     def execute(self, context: Any) -> Any:
         """Submit the job, or find the one this try stands for, and wait for it."""
         with self._leaving_the_reason(context):
-            return self._run(context, time.time() + wait_seconds(self, self.wait_timeout, DEFAULT_WAIT))
+            deadline = time.time() + wait_seconds(self, self.wait_timeout, DEFAULT_WAIT)
+            return announce(self, context, self._run(context, deadline))
 
     def submit_again(self, context: Any, event: Any) -> Any:
         """Go on after the service told us to come back later.
@@ -138,7 +140,7 @@ class BdaJobOperator(BdaAwsOperator):
         :raises BdaEventError: the event is none of ours.
         """
         with self._leaving_the_reason(context):
-            return self._run(context, read_deadline(self.job, event))
+            return announce(self, context, self._run(context, read_deadline(self.job, event)))
 
     def execute_complete(self, context: Any, event: Any) -> Any:
         """Act on the trigger's event: return the job's facts or raise what it says.
@@ -146,7 +148,7 @@ class BdaJobOperator(BdaAwsOperator):
         :raises BdaEventError: the event is none of ours.
         """
         with self._leaving_the_reason(context):
-            return self._finish(read_event(self.job, event))
+            return announce(self, context, self._finish(read_event(self.job, event)))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Resume. A trigger that failed or timed out is no verdict on the job: ask once before giving up."""
@@ -164,7 +166,8 @@ class BdaJobOperator(BdaAwsOperator):
             )
         wait = JobWait(self.job, handle, deadline=0.0)
         with self._leaving_the_reason(context):
-            return self._finish(ask_once(wait, lambda: self.describe(handle), failure, self._log_note))
+            event = ask_once(wait, lambda: self.describe(handle), failure, self._log_note)
+            return announce(self, context, self._finish(event))
 
     def on_kill(self) -> None:
         """Stop the job this worker waits for where the service can; else say that it goes on."""

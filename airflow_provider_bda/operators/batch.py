@@ -43,6 +43,7 @@ from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaEventErr
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
+from airflow_provider_bda.operators._assets import announce
 from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
 from airflow_provider_bda.operators._purge import BdaPurgeOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
@@ -316,7 +317,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             )
             self.push_console_links(context, f"{layout.batch_s3_uri}/", run.request)
         if not self.deferrable:
-            return self._finish(layout, asyncio.run(self._drive(layout)))
+            return announce(self, context, self._finish(layout, asyncio.run(self._drive(layout))))
         return self.defer(
             trigger=BatchTrigger(
                 batch_s3_uri=layout.batch_s3_uri,
@@ -329,7 +330,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             timeout=timedelta(seconds=max(run.deadline - time.time(), 0)) + TRIGGER_MARGIN,
         )
 
-    def execute_complete(self, context: Any, event: Any) -> Any:  # noqa: ARG002 - Airflow's signature
+    def execute_complete(self, context: Any, event: Any) -> Any:
         """Write results and summary, tell the index, and return the counts or raise what the batch failed of.
 
         :raises BdaEventError: the event is none of ours.
@@ -338,7 +339,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             raise BdaEventError(
                 "the task was resumed with an event that is none of ours. A retry goes on where the ledger ends"
             )
-        return self._finish(BatchLayout(event["batch_s3_uri"]), event)
+        return announce(self, context, self._finish(BatchLayout(event["batch_s3_uri"]), event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
         """Resume. A trigger that failed says nothing of the documents: a retry goes on."""
