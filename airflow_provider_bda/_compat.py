@@ -5,6 +5,8 @@ The floor is Airflow 3.1. What 3.3 added (task state store, starting in the trig
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as _airflow_version
@@ -54,6 +56,7 @@ __all__ = [
     "retry_policies",
     "state_seen_from_trigger",
     "state_store",
+    "stats_backend",
 ]
 
 #: ``next_method`` of a task whose trigger did not end as it should, and the reason "its timeout passed".
@@ -89,6 +92,25 @@ async def state_seen_from_trigger(ti: Any) -> str | None:
     if name not in states:
         raise LookupError(f"Airflow gave no state of {name}")
     return None if states[name] is None else str(states[name])
+
+
+def stats_backend() -> Any:
+    """Answer what this process sends its metrics to, with Airflow's ``incr``, ``gauge`` and ``timing``.
+
+    Airflow 3.2 and newer have two modules of the same content: the task SDK's, which a worker sets up, and core's,
+    which the triggerer does. Before there is one.
+    """
+    found = []
+    for name in ("airflow.sdk.observability.stats", "airflow.observability.stats"):
+        try:
+            found.append(import_module(name))
+        except ImportError:
+            continue
+    for module in found:
+        # Nothing public tells which one is set up: it is where its functions live.
+        if getattr(sys.modules.get(module.incr.__module__), "_factory", None) is not None:
+            return module
+    return found[0] if found else import_module("airflow.stats").Stats
 
 
 def retry_policies() -> Any | None:

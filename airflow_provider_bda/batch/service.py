@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_bda.batch.project_state import read_state_async
 from airflow_provider_bda.batch.store import S3Store, StoreError
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
-from airflow_provider_bda.jobs.decision import JobWait
+from airflow_provider_bda.jobs.decision import JobWait, Nature
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import method_name
 from airflow_provider_bda.results import JobMetadata, ResultsError
 from airflow_provider_bda.results.plain import parse_object
+from airflow_provider_bda.waiting import metrics
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.durations import traits_of
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -57,6 +58,8 @@ class BdaService:
                     answer = await getattr(client, method_name(KIND.start))(**request)
                     return self._note(str(answer["invocationArn"]), request)
                 except CALL_ERRORS as raised:
+                    if call_error(raised).nature is Nature.THROTTLED:
+                        metrics.throttled(KIND, "submit")
                     if call_error(raised).code not in REFUSALS or last:
                         raise
                     if not pool.refused(self._target, KIND.service, client):
@@ -64,6 +67,7 @@ class BdaService:
         raise AssertionError("the second attempt returns or raises")
 
     def _note(self, arn: str, request: dict[str, Any]) -> str:
+        metrics.submitted(KIND)
         self._submitted[arn] = (time.time(), traits_of(KIND, request))
         return arn
 
@@ -81,6 +85,7 @@ class BdaService:
         async with aclosing(following) as items:
             async for item in items:
                 if isinstance(item, JobEvent):
+                    metrics.ended(KIND, item)
                     return item
         raise AssertionError("a wait ends with an event")
 

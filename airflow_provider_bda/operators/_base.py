@@ -32,6 +32,7 @@ from airflow_provider_bda.operators._resume import (
 from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.triggers.job import JobTrigger
 from airflow_provider_bda.triggers.timer import TimerTrigger
+from airflow_provider_bda.waiting import metrics
 from airflow_provider_bda.waiting.durations import traits_of
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 from airflow_provider_bda.waiting.poller import wait_blocking
@@ -282,6 +283,7 @@ class BdaJobOperator(BdaAwsOperator):
         return saved_handle(self, context)
 
     def _finish(self, event: JobEvent) -> dict[str, Any]:
+        metrics.ended(self.job, event)
         name = f"{self.job.title} {self.job.describe_handle(event.handle)}"
         for moment, status in event.timeline:
             self.log.info("%s: %s at %s", name, status, _clock(moment))

@@ -20,6 +20,7 @@ from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, Nature
 from airflow_provider_bda.jobs.kind import Outcome, dig
 from airflow_provider_bda.jobs.token import client_token, fingerprint
 from airflow_provider_bda.operators._stop import stop_job
+from airflow_provider_bda.waiting import metrics
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
@@ -155,8 +156,11 @@ def _start(
             seen = call_error(error)
             if not (seen.code in QUOTA or seen.nature is Nature.THROTTLED):
                 raise _refusal(op, seen) from error
+            if seen.nature is Nature.THROTTLED:
+                metrics.throttled(op.job, "submit")
             pause = _pause_or_come_back(op, seen, pause, give_up, deadline)
         else:
+            metrics.submitted(op.job)
             handle = op.job.handle_of(request, answer)
             op.log.info("%s submitted: %s", op.job.title, op.job.describe_handle(handle))
             return handle

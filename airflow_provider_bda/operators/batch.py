@@ -50,6 +50,7 @@ from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
 from airflow_provider_bda.operators._tags import notification_and_tags
 from airflow_provider_bda.triggers.batch import BatchTrigger
+from airflow_provider_bda.waiting import metrics
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
 if TYPE_CHECKING:
@@ -620,8 +621,10 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             self.log.info("%s documents stand in the index of processed documents", f"{told:,}")
         if self.on_project_change != "ignore" and (changed := change(run.project_state, now)) is not None:
             self._changed(changed, "while the batch ran")
+        result = self._result(layout, plan, run, summary)
+        metrics.cost(result["estimated_cost_usd"], dag_id=self.dag_id, task_id=self.task_id)
         closing.verdict(layout, plan, run, summary, ended)
-        return self._result(layout, plan, run, summary)
+        return result
 
     def _result(
         self, layout: BatchLayout, plan: Plan, run: Run, summary: Mapping[str, Any]

@@ -19,7 +19,7 @@ from airflow_provider_bda.jobs.catalog import JOB_KINDS
 from airflow_provider_bda.jobs.decision import JobWait, Note
 from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import Outcome, method_name
-from airflow_provider_bda.waiting import load
+from airflow_provider_bda.waiting import load, metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -198,5 +198,6 @@ class JobTrigger(BaseTrigger):
         ends_here = self.end_from_trigger and self.task_instance is not None
         if not ends_here or event.outcome is not Outcome.SUCCEEDED:
             return TriggerEvent(event.to_dict())
+        metrics.ended(self.kind, event)
         result = job_result(self.kind, event)
         return TaskSuccessEvent(xcoms={"return_value": result, **result} if self.push_result else None)

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_bda.jobs.decision import JobWait, Nature, Note
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome, method_name
-from airflow_provider_bda.waiting import bulk
+from airflow_provider_bda.waiting import bulk, metrics
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.durations import ENOUGH, Durations, began_at, next_age, took, usual
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -206,6 +206,7 @@ class Poller:
         read that the deferring worker ended (up to 6 s) makes Airflow, up to 3.3.2, fail the task.
         """
         self._watches.add(watch)
+        metrics.waiting(self.service, len(self._watches))
         if watch.scope is not None:
             self._listed.setdefault(watch.scope, set()).add(watch)
         self._named.setdefault(_job_id(watch), set()).add(watch)
@@ -226,7 +227,9 @@ class Poller:
     def remove(self, watch: Watch) -> None:
         """Stop asking for a job."""
         watch.done = True
-        self._watches.discard(watch)
+        if watch in self._watches:
+            self._watches.discard(watch)
+            metrics.waiting(self.service, len(self._watches))
         named = self._named.get(_job_id(watch), set())
         named.discard(watch)
         if not named:
@@ -452,12 +455,14 @@ class Poller:
 
 async def decide(wait: JobWait, poller: Poller) -> Decision:
     """Ask for one job's status and decide on the answer."""
+    metrics.status_call(wait.kind)
     try:
         answer = await _describe(wait, poller)
     except CALL_ERRORS as raised:
         error: CallError = call_error(raised)
         if error.nature is Nature.THROTTLED:
             poller.rate.on_throttled()
+            metrics.throttled(wait.kind, "status")
         return wait.on_error(error, time.time())
     return wait.on_answer(answer, time.time())
 
@@ -589,6 +594,7 @@ def wait_blocking(wait: JobWait, describe: Any, interval: float, log_note: Any) 
     :param log_note: called with each :class:`Note`.
     """
     while True:
+        metrics.status_call(wait.kind)
         try:
             answer = describe()
         except CALL_ERRORS as raised:
