@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-lowest lint format docs site bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-lowest lint format docs site dist bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -61,6 +61,9 @@ site: $(NEWEST) ## Build the documentation, build/site/index.html; a warning is 
 	@rm -rf build/site
 	@$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/site
 	@$(BIN)/python docs/check_site.py build/site
+
+dist: $(NEWEST) ## Build sdist and wheel, and check what is in them
+	@$(BIN)/python -m release.dist
 
 bench: $(NEWEST) ## Measure waiting against the Amazon provider's way
 	@$(BIN)/python -m benchmarks $(ARGS)
