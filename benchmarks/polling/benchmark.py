@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> Report:
         notes=[
             f"the peer asks for each job every {INTERVAL:g} s, whoever waits longest first, in the same run",
             "simulated clock: poller, budget and durations are the package's own, clock and service are stand-ins",
-            "60 s jobs: nothing is known when the first of them comes; figures of those that begin after 100 s (250 jobs: 25 s). "
-            "Crowd: figures of the last third of the jobs",
+            "60 s jobs: nothing is known when the first of them comes; figures of those that begin after 100 s (250 jobs: 25 s)",
+            "crowd: figures of the last third of the jobs",
             "hints: every end is told by an event half a second later",
         ],
         raw={f"{name}, {way}": asdict(outcome) for (name, way), outcome in outcomes.items()},
