@@ -44,7 +44,7 @@ def main(endpoint: str, home: str, out: str, sizes: dict[str, int]) -> None:
                 ("documents, searched", f"{base}documents", {**where, "q": "encrypted"}),
                 ("document", f"{base}document", document),
                 ("segment", f"{base}segment", document),
-                ("raw", f"{base}raw", document),
+                ("raw", f"{base}raw", {**document, "which": "standard"}),
                 ("picture", f"{base}picture", document),
             )
         }
