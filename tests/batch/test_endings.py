@@ -155,7 +155,7 @@ def test_an_engine_takes_back_what_it_announced_and_did_not_submit(a_batch):
     batch.order(max_documents=3)
     assert batch.work(service).state == "portion"
     assert open_intents(batch) == set()
-    batch = a_batch(40)
+    batch, service = a_batch(40), FakeService()
     service.lose_answer = lambda request: asked(request) <= 2
     service.refuse = lambda request: refusal("AccessDeniedException") if asked(request) > 2 else None
     batch.order()
