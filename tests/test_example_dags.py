@@ -68,9 +68,10 @@ def pool(run_dag):
 def test_every_example_is_run_here_or_has_a_test_of_its_own():
     from tests.test_example_batches import EXAMPLES as OF_BATCHES
     from tests.test_example_kinds import EXAMPLES as OF_KINDS
+    from tests.test_example_tables import EXAMPLES as OF_TABLES
 
     here = {"bda_one_document", "bda_many_documents", "bda_results_in_task"}
-    assert set(ALL) == here | set(OF_BATCHES) | set(OF_KINDS) | {
+    assert set(ALL) == here | set(OF_BATCHES) | set(OF_KINDS) | set(OF_TABLES) | {
         "bda_library_deletion",
         "bda_blueprint_to_live",
     }

@@ -1,0 +1,229 @@
+"""Where the tables of a dataset lie on S3, and how a batch's rows replace those it had before.
+
+```
+{dataset_s3_uri}/
+  _commits/{batch_id}.json                                    which files hold the batch's rows, of all tables
+  {table}/_schema.json                                        its columns; they are only ever added
+  {table}/_manifests/{batch_id}.json                          the same files, as Redshift's COPY takes them
+  {table}/_symlinks/date=.../batch_id=.../manifest            the same files, as Athena's symlink tables take them
+  {table}/data/date=.../batch_id=.../{attempt}-00000.parquet  the rows
+```
+
+A batch's files are written under names of their own, then its commit is swapped: one conditional PUT, which fails where
+another writer was faster. Only then the files it replaces are deleted. So a reader of a manifest sees the rows of before
+or those of after, whole; one that lists ``data/`` sees both for the moment between swap and deletion.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from airflow_provider_bda.aws import split_s3_uri
+from airflow_provider_bda.batch._files import Upload, copy_of, objects_under, storage
+from airflow_provider_bda.exceptions import BdaError, BdaInputError
+from airflow_provider_bda.tables.schema import FORMAT, TableSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+#: How often a table's schema is read again where another batch has changed it meanwhile.
+_TRIES = 5
+_CHUNK = 1024 * 1024
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The URIs of a dataset.
+
+    :param uri: its prefix, without a slash at the end.
+    """
+
+    uri: str
+
+    def commit(self, batch_id: str) -> str:
+        """Answer where it stands which files hold a batch's rows."""
+        return f"{self.uri}/_commits/{batch_id}.json"
+
+    def schema(self, table: str) -> str:
+        """Answer where a table's columns stand."""
+        return f"{self.uri}/{table}/_schema.json"
+
+    def manifest(self, table: str, batch_id: str) -> str:
+        """Answer where the manifest for Redshift's COPY stands."""
+        return f"{self.uri}/{table}/_manifests/{batch_id}.json"
+
+    def symlinks(self, table: str, date: str, batch_id: str) -> str:
+        """Answer where the list of files for a symlink table stands."""
+        return f"{self.uri}/{table}/_symlinks/date={date}/batch_id={batch_id}/manifest"
+
+    def partition(self, table: str, date: str, batch_id: str) -> str:
+        """Answer the prefix of a batch's rows."""
+        return f"{self.uri}/{table}/data/date={date}/batch_id={batch_id}/"
+
+
+def read_commit(s3: Any, dataset: Dataset, batch_id: str) -> tuple[dict[str, Any], str | None]:
+    """Answer a batch's commit and its ETag; an empty one and None if it was never written.
+
+    :raises BdaError: S3 refuses it, or something else lies there.
+    """
+    value, etag = _read(s3, dataset.commit(batch_id))
+    if value is None:
+        return {"tables": {}}, None
+    if not isinstance(value.get("tables"), dict) or value.get("format", 0) > FORMAT:
+        raise BdaError(
+            f"{dataset.commit(batch_id)} is no commit that this release can read; nothing was written"
+        )
+    return value, etag
+
+
+def swap_commit(s3: Any, dataset: Dataset, commit: Mapping[str, Any], etag: str | None, **put: Any) -> bool:
+    """Put a commit in the place of the one that was read; say whether no other writer was faster.
+
+    :raises BdaError: S3 refuses it, or its answer was lost: then it may be there or not.
+    """
+    return _swap(s3, dataset.commit(commit["batch_id"]), commit, etag, **put)
+
+
+def tell_readers(
+    s3: Any, dataset: Dataset, commit: Mapping[str, Any], before: Mapping[str, Any], **put: Any
+) -> None:
+    """Write the manifests that say what the commit says; take away those of partitions that are gone.
+
+    :raises BdaError: S3 refuses it; a retry writes them again.
+    """
+    batch_id = commit["batch_id"]
+    for table, told in commit["tables"].items():
+        entries = [
+            {
+                "url": file["s3_uri"],
+                "mandatory": True,
+                "meta": {"content_length": file["bytes"], "record_count": file["rows"]},
+            }
+            for file in told["files"]
+        ]
+        _put(s3, dataset.manifest(table, batch_id), json.dumps({"entries": entries}, indent=1), **put)
+        lines = "".join(f"{file['s3_uri']}\n" for file in told["files"])
+        _put(s3, dataset.symlinks(table, commit["date"], batch_id), lines, **put)
+    gone = [dataset.manifest(table, batch_id) for table in before["tables"].keys() - commit["tables"].keys()]
+    gone += [
+        dataset.symlinks(table, before["date"], batch_id)
+        for table in before["tables"]
+        if table not in commit["tables"] or before["date"] != commit["date"]
+    ]
+    delete(s3, gone)
+
+
+def sweep(s3: Any, dataset: Dataset, commit: Mapping[str, Any], before: Mapping[str, Any]) -> int:
+    """Delete the files that the commit has replaced, and what writers that died left in its partitions.
+
+    :returns: how many.
+    :raises BdaError: S3 refuses it; a retry deletes the rest.
+    """
+    kept = set(_files(commit))
+    gone = set(_files(before)) - kept
+    for table in {**before["tables"], **commit["tables"]}:
+        for uri, _ in objects_under(s3, dataset.partition(table, commit["date"], commit["batch_id"])):
+            if uri not in kept:
+                gone.add(uri)
+    delete(s3, sorted(gone))
+    return len(gone)
+
+
+def agree_on_columns(
+    s3: Any,
+    dataset: Dataset,
+    table: str,
+    evolve: Callable[[TableSchema | None], TableSchema],
+    **put: Any,
+) -> TableSchema:
+    """Have a table's columns make room, and write them for the batches after this one.
+
+    :param evolve: answers the columns wanted, given those there are (None: the table is new); called again where another
+        batch was faster.
+    :raises BdaInputError: what ``evolve`` raises, or the file is none of ours.
+    :raises BdaError: S3 refuses it, or other batches change it all the time.
+    """
+    uri = dataset.schema(table)
+    for _ in range(_TRIES):
+        kept, etag = _read(s3, uri)
+        try:
+            before = None if kept is None else TableSchema.from_json(kept)
+        except ValueError as error:
+            raise BdaInputError(
+                f"dataset_s3_uri: {uri} cannot be used: {error}. Nothing was written"
+            ) from error
+        schema = evolve(before)
+        if schema.to_json() == kept or _swap(s3, uri, schema.to_json(), etag, **put):
+            return schema
+    raise BdaError(f"{uri} was changed by others {_TRIES} times in a row; a retry tries again")
+
+
+def upload(s3: Any, path: Path, uri: str, **put: Any) -> int:
+    """Upload a file in parts; answer its bytes.
+
+    :raises BdaError: S3 refuses it.
+    """
+    with Upload(s3, uri, **put) as up, path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            up.write(chunk)
+    return path.stat().st_size
+
+
+def delete(s3: Any, uris: Iterable[str]) -> None:
+    """Delete objects; one that is gone is no error.
+
+    :raises BdaError: S3 refuses it.
+    """
+    for uri in uris:
+        bucket, key = split_s3_uri(uri)
+        with storage("delete", uri):
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def _files(commit: Mapping[str, Any]) -> list[str]:
+    return [file["s3_uri"] for told in commit["tables"].values() for file in told["files"]]
+
+
+def _read(s3: Any, uri: str) -> tuple[dict[str, Any] | None, str | None]:
+    etag = None
+    try:
+        with copy_of(s3, uri) as (copy, etag):
+            value = json.load(copy)
+    except FileNotFoundError:
+        return None, None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise BdaError(f"{uri} holds no JSON object: something else has written it. Nothing was written")
+    return value, etag
+
+
+def _swap(s3: Any, uri: str, value: Mapping[str, Any], etag: str | None, **put: Any) -> bool:
+    """Put a file in the place of the version that was read, or where there was none; say whether nobody was faster."""
+    bucket, key = split_s3_uri(uri)
+    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    body = json.dumps(value, indent=1).encode()
+    with storage("write", uri):
+        try:
+            s3.put_object(
+                Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition, **put
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _LOST:
+                raise
+            # botocore may have repeated a call whose answer was lost: then what is there is ours.
+            there, _ = _read(s3, uri)
+            return bool(there == json.loads(body))
+    return True
+
+
+def _put(s3: Any, uri: str, text: str, **put: Any) -> None:
+    bucket, key = split_s3_uri(uri)
+    with storage("write", uri):
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), **put)

@@ -1,0 +1,169 @@
+"""The examples that make tables run to their end; DuckDB stands where Redshift and Athena would."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
+
+from airflow_provider_bda.batch import engine
+from tests.pdf import a_pdf
+from tests.test_example_dags import load
+
+EXAMPLES = ("bda_results_to_parquet", "bda_results_to_redshift", "bda_results_to_athena")
+SCHEMA = json.loads(Path(__file__).parents[1].joinpath("example_dags/blueprints/invoice.json").read_text())
+
+
+def invoice(number):
+    """Make a PDF with a number and a total."""
+    total = b" 0 -20 Td (Total: %d.50) Tj" % number
+    pdf = a_pdf(number).replace(b") Tj ET", b") Tj" + total + b" ET")
+    return pdf.replace(b"/Length 60", b"/Length %d" % (60 + len(total)))
+
+
+@pytest.fixture
+def conf(bda_emulator, monkeypatch):
+    """Three documents, and a project with a blueprint."""
+    monkeypatch.setattr(engine, "INTERVAL", (0.05, 0.1))
+    bda_emulator.settings.duration = 0.0
+    s3 = bda_emulator.client("s3")
+    s3.create_bucket(Bucket="documents")
+    for number in range(3):
+        s3.put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=invoice(number))
+    control = bda_emulator.client("bedrock-data-automation")
+    made = control.create_blueprint(
+        blueprintName="supplier-invoice", type="DOCUMENT", schema=json.dumps(SCHEMA)
+    )
+    control.create_data_automation_project(
+        projectName="invoices",
+        standardOutputConfiguration={},
+        customOutputConfiguration={"blueprints": [{"blueprintArn": made["blueprint"]["blueprintArn"]}]},
+    )
+    return {
+        "input_s3_uri": "s3://documents/in/",
+        "output_s3_uri": "s3://documents/out",
+        "dataset_s3_uri": "s3://documents/lake",
+        "project": "invoices",
+    }
+
+
+@pytest.fixture
+def database(tmp_path):
+    with duckdb.connect(str(tmp_path / "stand-in.db")) as db:
+        yield db
+
+
+@pytest.fixture
+def fetched(bda_emulator, tmp_path):
+    """Bring objects here; answer DuckDB's list of their paths."""
+
+    def fetched(uris):
+        paths = []
+        for uri in uris:
+            path = tmp_path / uri.rsplit("/", 1)[1]
+            bda_emulator.client("s3").download_file(
+                "documents", uri.removeprefix("s3://documents/"), str(path)
+            )
+            paths.append(f"'{path}'")
+        return f"[{', '.join(paths)}]"
+
+    return fetched
+
+
+def stored(aws, uri):
+    return (
+        aws.client("s3")
+        .get_object(Bucket="documents", Key=uri.removeprefix("s3://documents/"))["Body"]
+        .read()
+    )
+
+
+def rows(database):
+    return database.sql("SELECT invoice_number, total FROM supplier_invoice ORDER BY 1").fetchall()
+
+
+WHOLE = [(f"{number:05d}", number + 0.5) for number in range(3)]
+
+
+def test_a_prefix_becomes_a_table(bda_emulator, conf, run_dag, database, fetched):
+    result = run_dag(load("bda_results_to_parquet"), conf)
+    assert result.state == "success"
+    assert result.xcom("tables", "rows") == 3
+    told = result.xcom("tables", "tables")["supplier_invoice"]
+    files = [entry["url"] for entry in json.loads(stored(bda_emulator, told["manifest_s3_uri"]))["entries"]]
+    found = database.sql(
+        f"SELECT invoice_number, total, total__confidence > 0 FROM read_parquet({fetched(files)}) ORDER BY 1"
+    )
+    assert found.fetchall() == [(*row, True) for row in WHOLE]
+
+
+def test_redshift_has_each_document_once_however_often_it_is_loaded(
+    bda_emulator, conf, run_dag, database, fetched, monkeypatch
+):
+    loads = []
+
+    def execute(operator, context):
+        loads.append(operator.sql)
+        load_into(operator.sql)
+
+    def load_into(statements):
+        for statement in statements:
+            copied = re.fullmatch(
+                r"\s*COPY (\w+) FROM '(\S+)'\s+IAM_ROLE '\S+' FORMAT AS PARQUET MANIFEST\s*", statement
+            )
+            if copied is None:
+                database.execute(statement)
+                continue
+            entries = json.loads(stored(bda_emulator, copied[2]))["entries"]
+            files = fetched([entry["url"] for entry in entries])
+            # COPY goes by the columns' order.
+            database.execute(
+                f"INSERT INTO {copied[1]} SELECT * FROM read_parquet({files}, hive_partitioning=false)"
+            )
+        database.execute("DROP TABLE incoming")
+
+    monkeypatch.setattr(RedshiftDataOperator, "execute", execute)
+    assert run_dag(load("bda_results_to_redshift"), conf).state == "success"
+    assert rows(database) == WHOLE
+    # As if an earlier extraction had found other totals, and more segments.
+    database.execute("UPDATE supplier_invoice SET total = 0, invocation_arn = 'old'")
+    database.execute("INSERT INTO supplier_invoice SELECT * REPLACE (1 AS segment) FROM supplier_invoice")
+    load_into(loads[0])
+    assert rows(database) == WHOLE
+
+
+def test_athena_merges_by_document(bda_emulator, conf, run_dag, database, fetched, monkeypatch):
+    asked = []
+
+    def execute(operator, context):
+        asked.append((operator.task_id, operator.query))
+        if operator.task_id == "iceberg":  # the columns are Hive's words for types that DuckDB has too
+            columns = operator.query.split("(", 1)[1].split("LOCATION")[0].strip().rstrip(")")
+            database.execute(f"CREATE TABLE IF NOT EXISTS supplier_invoice ({columns})")
+        if operator.task_id == "merge":
+            report = context["ti"].xcom_pull("tables")
+            symlink = (
+                f"{conf['dataset_s3_uri']}/supplier_invoice/_symlinks/date={report['date']}"
+                f"/batch_id={report['batch_id']}/manifest"
+            )
+            files = fetched(stored(bda_emulator, symlink).decode().splitlines())
+            database.execute(
+                f"CREATE OR REPLACE VIEW incoming_supplier_invoice AS SELECT *, '{report['batch_id']}' AS batch_id "
+                f"FROM read_parquet({files}, hive_partitioning=false)"
+            )
+            database.execute(operator.query)
+
+    monkeypatch.setattr(AthenaOperator, "execute", execute)
+    assert run_dag(load("bda_results_to_athena"), conf).state == "success"
+    assert rows(database) == WHOLE
+    database.execute("UPDATE supplier_invoice SET total = 0")
+    database.execute(asked[3][1])
+    assert rows(database) == WHOLE
+    assert [name for name, _ in asked[:4]] == ["incoming", "partition", "iceberg", "merge"]
+    assert "LOCATION 's3://documents/lake/supplier_invoice/_symlinks/'" in asked[0][1]
+    assert re.search(r"`date` = '\d{4}-\d\d-\d\d', batch_id = '[0-9a-f]{24}'", asked[1][1])
