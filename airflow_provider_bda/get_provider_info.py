@@ -32,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{package}.operators.library",
                     f"{package}.operators.lookout_equipment",
                     f"{package}.operators.project",
+                    f"{package}.operators.review",
                     f"{package}.operators.tables",
                 ],
             },
