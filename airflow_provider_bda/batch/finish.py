@@ -22,6 +22,7 @@ from airflow_provider_bda.batch.results import part_uris, rows_in
 from airflow_provider_bda.batch.rows import UNDONE, Row, line_of
 from airflow_provider_bda.batch.summary import Figures
 from airflow_provider_bda.results import ResultsError
+from airflow_provider_bda.review.desk import ReviewDesk
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_bda.batch.bodies import Body
     from airflow_provider_bda.hooks.base import BdaBaseHook
     from airflow_provider_bda.results import ResultsView
+    from airflow_provider_bda.review import ReviewPolicy
 
 #: Documents that succeeded of which every body is read; of more, an evenly spaced sample is.
 READ_ALL = 20_000
@@ -52,6 +54,7 @@ def finish_batch(
     *,
     cost_per_job_usd: float | None = None,
     view: ResultsView = "auto",
+    review: ReviewPolicy | None = None,
     put: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write what a batch came to; answers the content of ``summary.json``.
@@ -63,6 +66,8 @@ def finish_batch(
     :param batch_s3_uri: the batch.
     :param cost_per_job_usd: estimated; the summary has it for all jobs bought.
     :param view: "auto" reads the redacted twin of each output where there is one.
+    :param review: which documents a person should look at; with it every body is read, however many there are, and
+        ``needs_review.jsonl`` is written.
     :param put: arguments for every object written, e.g. ``{"Tagging": "team=a"}``.
     :raises BdaInputError: there is no such batch.
     :raises BdaError: S3 refuses to list, read or write the batch's own files, or an engine still writes them; a retry
@@ -72,7 +77,7 @@ def finish_batch(
     layout = BatchLayout(batch_s3_uri.rstrip("/"))
     parts = part_uris(s3, layout.batch_s3_uri)
     figures = _count(s3, parts)
-    reader = _Reader(s3, figures.statuses["succeeded"], view)
+    reader = _Reader(s3, figures.statuses["succeeded"], view, review)
     _write(s3, layout, parts, reader, dict(put or {}))
     summary = {
         "batch_id": layout.batch_id,
@@ -101,6 +106,8 @@ def _write(s3: Any, layout: BatchLayout, parts: Iterable[str], reader: _Reader, 
         pool = stack.enter_context(ThreadPoolExecutor(THREADS, thread_name_prefix="bodies"))
         results = stack.enter_context(Upload(s3, layout.results, **put))
         failures = stack.enter_context(Upload(s3, layout.failures, **put))
+        if reader.desk is not None:
+            reader.desk.write = stack.enter_context(Upload(s3, layout.needs_review, **put)).write
         for uri in parts:
             with copy_of(s3, uri) as (copy, etag), tempfile.TemporaryFile() as told:
                 changed = False
@@ -123,11 +130,14 @@ class _Reader:
     :param succeeded: how many documents succeeded.
     """
 
-    def __init__(self, s3: Any, succeeded: int, view: ResultsView) -> None:
+    def __init__(
+        self, s3: Any, succeeded: int, view: ResultsView, review: ReviewPolicy | None = None
+    ) -> None:
         self._s3 = s3
         self._succeeded = succeeded
         self._view = view
-        self._sampled = succeeded > READ_ALL
+        self._sampled = succeeded > READ_ALL and review is None
+        self.desk = None if review is None else ReviewDesk(review)
         self._met = 0
         self._read = 0
         self._unread = 0
@@ -168,6 +178,7 @@ class _Reader:
                 "view": self._view,
             },
             "blueprints": self._extraction.to_json(),
+            "needs_review": None if self.desk is None else self.desk.to_json(),
         }
 
     def _why_not(self, value: dict[str, Any]) -> str | None:
@@ -186,6 +197,8 @@ class _Reader:
 
     def _told(self, value: dict[str, Any], future: Future[Body] | str) -> tuple[dict[str, Any], bool]:
         if isinstance(future, str):
+            if self.desk is not None and future:
+                self.desk.unreadable(value)
             return _unknown(value, future) if future else (value, False)
         try:
             body = future.result()
@@ -196,6 +209,8 @@ class _Reader:
         except CALL_ERRORS as error:
             return self._failed(value, call_error(error).code)
         self._read += 1
+        if self.desk is not None:
+            self.desk.look(value, body.segments)
         if body.pages is not None:
             self._pages += body.pages
             self._paged += 1
@@ -204,6 +219,8 @@ class _Reader:
 
     def _failed(self, value: dict[str, Any], why: str) -> tuple[dict[str, Any], bool]:
         self._unread += 1
+        if self.desk is not None:
+            self.desk.unreadable(value)
         if self._why is None:
             self._why = why
             _log.warning("the output of %s could not be read: %s", value.get("invocation_arn"), why)

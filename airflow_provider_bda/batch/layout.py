@@ -11,6 +11,7 @@
   results/part-00000.jsonl    a row per document of a closed segment
   progress.json               how far it is, now and then
   results.jsonl failures.jsonl summary.json
+  needs_review.jsonl          the documents a person should look at, where a policy says which
 ```
 """
 
@@ -67,6 +68,11 @@ class BatchLayout:
     def failures(self) -> str:
         """The rows that are neither a success nor skipped."""
         return f"{self.batch_s3_uri}/failures.jsonl"
+
+    @property
+    def needs_review(self) -> str:
+        """The documents a person should look at, and why."""
+        return f"{self.batch_s3_uri}/needs_review.jsonl"
 
     @property
     def summary(self) -> str:

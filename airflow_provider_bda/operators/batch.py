@@ -49,6 +49,7 @@ from airflow_provider_bda.operators._purge import BdaPurgeOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
 from airflow_provider_bda.operators._tags import notification_and_tags
+from airflow_provider_bda.review import ReviewPolicy
 from airflow_provider_bda.triggers.batch import BatchTrigger
 from airflow_provider_bda.waiting import metrics
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
@@ -122,13 +123,16 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     :param on_project_change: "warn", "fail" or "ignore": what follows where project or blueprints were changed while the
         batch went on.
     :param modalities: "document", "image", "audio", "video": files of others are rejected; None takes all.
+    :param review: a :class:`~airflow_provider_bda.review.ReviewPolicy` (or a dict of its arguments): which documents a person
+        should look at; they stand in ``needs_review.jsonl``. With it every output is read at the end.
     :param output_tags: S3 object tags of the files the batch itself writes.
     :param s3_conn_id: the Airflow connection for the batch's files and the source; None is ``aws_conn_id``.
     :param log_interval: seconds between two lines of progress in the task's log.
     :param deferrable: whether the engine runs in the triggerer instead of on the worker. Default: Airflow's
         ``[operators] default_deferrable``.
     :returns: ``batch_id, batch_s3_uri, results_s3_uri, result_parts, total, succeeded, failed, rejected, skipped,
-        remaining, jobs_submitted, estimated_cost_usd, seconds``.
+        remaining, jobs_submitted, estimated_cost_usd, seconds``; with ``review`` also ``needs_review`` (how many) and
+        ``needs_review_s3_uri``.
     :raises BdaInputError: an argument, a manifest's line or the index cannot work; nothing was submitted.
     :raises BdaBatchError: more failed than was tolerated, or it could not go on; it says whether a retry or a clear helps.
     """
@@ -189,6 +193,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         submit_for: float | timedelta | None = None,
         on_project_change: str = "warn",
         modalities: Sequence[str] | None = None,
+        review: ReviewPolicy | Mapping[str, Any] | None = None,
         output_tags: dict[str, str] | None = None,
         s3_conn_id: str | None = None,
         log_interval: float = 60,
@@ -232,6 +237,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         self.submit_for = duration("submit_for", submit_for)
         self.on_project_change = on_project_change
         self.modalities = modalities
+        self.review = None if review is None else ReviewPolicy.of(review)
         self.output_tags = output_tags
         self.s3_conn_id = s3_conn_id
         self.log_interval = duration("log_interval", log_interval)
@@ -611,6 +617,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             self._s3_hook,
             layout.batch_s3_uri,
             cost_per_job_usd=run.cost_per_document,
+            review=self.review,
             put=self._tagging,
         )
         now = self._project_state(run.request)
@@ -644,6 +651,15 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
             "jobs_submitted": summary["jobs_submitted"],
             "estimated_cost_usd": summary["estimated_cost_usd"],
             "seconds": round(time.time() - run.started_at, 1),
+            **self._reviewed(layout, summary),
+        }
+
+    def _reviewed(self, layout: BatchLayout, summary: Mapping[str, Any]) -> dict[str, Any]:
+        if self.review is None:
+            return {}
+        return {
+            "needs_review": summary["needs_review"]["documents"],
+            "needs_review_s3_uri": layout.needs_review,
         }
 
     def _dry(self, layout: BatchLayout, draft: Run, index: Incremental | None) -> dict[str, Any]:
