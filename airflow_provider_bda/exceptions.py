@@ -11,6 +11,7 @@
     │   ├── BdaJobTimeout    our deadline; the job still runs and costs; a retry re-attaches
     │   └── BdaJobLost       the status could not be read; fate unknown
     ├── BdaBatchError        more failures than tolerated
+    ├── BdaGateError         an evaluation's results are not good enough; no retry
     └── BdaEventError        resumed with no event or a foreign one
 
 Those that no retry can mend are also Airflow's ``AirflowFailException``. No message ever holds a value read
@@ -36,6 +37,7 @@ __all__ = [
     "BdaBatchError",
     "BdaError",
     "BdaEventError",
+    "BdaGateError",
     "BdaInputError",
     "BdaJobBroken",
     "BdaJobError",
@@ -124,6 +126,10 @@ class BdaJobLost(BdaJobError):
 
 class BdaBatchError(BdaError):
     """More documents of a batch failed than were tolerated."""
+
+
+class BdaGateError(BdaError, AirflowFailException):
+    """What was evaluated is not good enough. The same results would say the same, so there is no retry."""
 
 
 class BdaEventError(BdaError):

@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{package}.operators.async_invoke",
                     f"{package}.operators.batch",
                     f"{package}.operators.blueprint",
+                    f"{package}.operators.evaluation",
                     f"{package}.operators.invocation",
                     f"{package}.operators.knowledge_base",
                     f"{package}.operators.library",

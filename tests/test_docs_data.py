@@ -10,9 +10,10 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_bda.operators.batch import BdaBatchOperator
+from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ("tables",)
+PAGES = ("tables", "review", "evaluation")
 
 
 def blocks(page, language):
@@ -29,7 +30,13 @@ def test_the_operators_of_a_page_can_be_built(page):
         batch = BdaBatchOperator(
             task_id="batch", source="s3://my-bucket/in/", output_s3_uri="s3://my-bucket/out", project="p"
         )
-        names = {"batch": batch}
+        extract = BdaInvokeOperator(
+            task_id="extract",
+            input_s3_uri="s3://my-bucket/in/a.pdf",
+            output_s3_uri="s3://my-bucket/out",
+            project="p",
+        )
+        names = {"batch": batch, "extract": extract}
         for block in found:
             exec(compile(block, f"{page}.md", "exec"), names)  # noqa: S102 - our own page
     assert len(dag.tasks) > 1
