@@ -145,11 +145,11 @@ class BdaEvaluateOperator(BdaAwsOperator):
             else:
                 report, told = self._scores(s3, hook, s3_target)
                 page = scores_markdown(report)
+            root = self.report_s3_uri.rstrip("/")
+            _write(s3, f"{root}/{REPORT}", json.dumps(report, indent=1), "application/json")
+            _write(s3, f"{root}/{_PAGE}", page, "text/markdown")
         except FileNotFoundError as error:
-            raise BdaInputError(f"there is no {error}; nothing was compared") from error
-        root = self.report_s3_uri.rstrip("/")
-        _write(s3, f"{root}/{REPORT}", json.dumps(report, indent=1), "application/json")
-        _write(s3, f"{root}/{_PAGE}", page, "text/markdown")
+            raise BdaInputError(f"there is no {error}, or no bucket for it") from error
         self.log.info("%s", page)
         if report["objections"]:
             raise BdaGateError(

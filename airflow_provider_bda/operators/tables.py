@@ -17,7 +17,7 @@ from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.operators._aws import BdaAwsOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_bda.batch.rows import Row
 
@@ -143,9 +143,9 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
             return read_body(s3, row.output_s3_uri or "", view)
 
         batch_s3_uri = batch_uri_of(self.results)
-        report = write_dataset(
+        report = self._written(
+            write_dataset,
             s3,
-            self.dataset_s3_uri,
             batch_id=BatchLayout(batch_s3_uri).batch_id if batch_s3_uri else _own_id(context["ti"]),
             date=self.partition_date or _date_of(context),
             documents=documents_of(self.results, target, s3_target),
@@ -165,6 +165,12 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
             for field, count in table["misfits"].items():
                 self.log.warning("%s: %s values of %s do not fit its type and are null", name, count, field)
         return report
+
+    def _written(self, write: Callable[..., dict[str, Any]], s3: Any, **arguments: Any) -> dict[str, Any]:
+        try:
+            return write(s3, self.dataset_s3_uri, **arguments)
+        except FileNotFoundError as error:
+            raise BdaInputError(f"there is no bucket for {error}; nothing was written") from error
 
 
 def _own_id(ti: Any) -> str:

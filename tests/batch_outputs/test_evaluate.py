@@ -168,6 +168,11 @@ def test_a_regression_over_the_margin_fails_after_the_report_is_written(results,
         evaluate(candidate=candidate, ground_truth=TRUTH, metric="recall", min_score=0.9)
 
 
+def test_a_bucket_that_is_not_there_is_told(results):
+    with pytest.raises(BdaInputError, match=r"there is no s3://nowhere/evaluation\.json"):
+        evaluate(candidate=results("new", GOOD), ground_truth=TRUTH, report_s3_uri="s3://nowhere")
+
+
 def test_an_earlier_report_is_a_baseline(results):
     kept = evaluate(
         candidate=results("old", GOOD),

@@ -542,6 +542,15 @@ def test_results_that_are_none_are_told(write, results):
         write(results)
 
 
+def test_a_bucket_that_is_not_there_is_told(a_batch, context, output, blueprint_of):
+    a_batch.part(0, output("a", (blueprint_of(INVOICE), VALUES)))
+    operator = BdaResultsToParquetOperator(
+        task_id="t", results=a_batch.uri, dataset_s3_uri="s3://nowhere/lake"
+    )
+    with pytest.raises(BdaInputError, match="there is no bucket for s3://nowhere/lake"):
+        operator.execute(context)
+
+
 def test_results_of_no_batch_are_told_before_anything_is_written(write, keys):
     with pytest.raises(BdaInputError, match="there is no batch at"):
         write("s3://documents/out/_batches/other")
