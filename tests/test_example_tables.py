@@ -1,21 +1,29 @@
-"""The examples that make tables run to their end; DuckDB stands where Redshift and Athena would."""
+"""The examples about what follows extraction run to their end; DuckDB stands where Redshift and Athena would."""
 
 from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
+from airflow.providers.standard.operators.hitl import HITLEntryOperator
 
 from airflow_provider_bda.batch import engine
 from tests.pdf import a_pdf
 from tests.test_example_dags import load
 
-EXAMPLES = ("bda_results_to_parquet", "bda_results_to_redshift", "bda_results_to_athena")
+EXAMPLES = (
+    "bda_results_to_parquet",
+    "bda_results_to_redshift",
+    "bda_results_to_athena",
+    "bda_human_review",
+    "bda_confidence_branch",
+)
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("example_dags/blueprints/invoice.json").read_text())
 
 
@@ -167,3 +175,55 @@ def test_athena_merges_by_document(bda_emulator, conf, run_dag, database, fetche
     assert [name for name, _ in asked[:4]] == ["incoming", "partition", "iceberg", "merge"]
     assert "LOCATION 's3://documents/lake/supplier_invoice/_symlinks/'" in asked[0][1]
     assert re.search(r"`date` = '\d{4}-\d\d-\d\d', batch_id = '[0-9a-f]{24}'", asked[1][1])
+
+
+def test_a_person_corrects_what_the_batch_was_unsure_of(bda_emulator, conf, run_dag, monkeypatch):
+    """The form is answered by the test: it holds what was read, and is of the documents in question alone."""
+    bda_emulator.client("s3").put_object(Bucket="documents", Key="in/1.pdf", Body=a_pdf(1))  # says no total
+    forms = []
+
+    def execute(operator, context):
+        forms.append((operator.subject, operator.body))
+        return {
+            "chosen_options": ["OK"],
+            "params_input": {"invoice_number": None, "total": 99.5},
+            "responded_at": datetime(2026, 1, 2, tzinfo=UTC),
+            "responded_by_user": {"id": "1", "name": "ann"},
+        }
+
+    monkeypatch.setattr(HITLEntryOperator, "execute", execute)
+    result = run_dag(load("bda_human_review"), conf)
+    assert result.state == "success"
+    asked = result.xcom("batch", "needs_review")
+    assert len(forms) == asked == result.xcom("apply", "documents")
+    (body,) = (body for subject, body in forms if subject == "Look at 1.pdf")
+    assert body.startswith("s3://documents/in/1.pdf\n")
+    assert re.search(r"\| total \|  \|.*\| missing \|", body)
+    assert "| 00001 |" in body
+    reviewed = [line["input_s3_uri"] for line in result.xcom("documents_to_review")]
+    truths = dict(result.xcom("apply", "ground_truth"))
+    assert list(truths) == reviewed
+    truth = json.loads(stored(bda_emulator, truths["s3://documents/in/1.pdf"]))
+    assert (truth["invoice_number"], truth["total"]) == ("00001", 99.5)
+    # Values are in the form and its answer, and in no other XCom.
+    others = {key: value for key, value in result.xcoms.items() if key[0] != "ask"}
+    assert "00001" not in repr(others)
+
+
+@pytest.mark.parametrize(("total", "asked"), [(True, "skipped"), (False, "success")])
+def test_one_document_goes_to_a_person_only_where_a_field_is_missing(
+    bda_emulator, conf, run_dag, monkeypatch, total, asked
+):
+    if not total:
+        bda_emulator.client("s3").put_object(Bucket="documents", Key="in/1.pdf", Body=a_pdf(1))
+    answer = {
+        "chosen_options": ["OK"],
+        "params_input": {"total": 7.5},
+        "responded_by_user": None,
+        "responded_at": None,
+    }
+    monkeypatch.setattr(HITLEntryOperator, "execute", lambda operator, context: answer)
+    result = run_dag(load("bda_confidence_branch"), {**conf, "input_s3_uri": "s3://documents/in/1.pdf"})
+    assert result.state == "success"
+    assert (result.tasks["ask"], result.tasks["apply"], result.tasks["take"]) == (asked, asked, "success")
+    assert ("/corrected/" in result.xcom("take")) is not total
