@@ -23,6 +23,7 @@ EXAMPLES = (
     "bda_results_to_athena",
     "bda_human_review",
     "bda_confidence_branch",
+    "bda_evaluate_blueprint",
 )
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("example_dags/blueprints/invoice.json").read_text())
 
@@ -208,6 +209,48 @@ def test_a_person_corrects_what_the_batch_was_unsure_of(bda_emulator, conf, run_
     # Values are in the form and its answer, and in no other XCom.
     others = {key: value for key, value in result.xcoms.items() if key[0] != "ask"}
     assert "00001" not in repr(others)
+
+
+@pytest.fixture
+def golden(bda_emulator, conf):
+    """The documents with ground truth, and the blueprint at both stages."""
+    control = bda_emulator.client("bedrock-data-automation")
+    (row,) = control.list_blueprints()["blueprints"]
+    arn = row["blueprintArn"]
+    control.copy_blueprint_stage(blueprintArn=arn, sourceStage="LIVE", targetStage="DEVELOPMENT")
+    lines = [
+        json.dumps(
+            {
+                "input_s3_uri": f"s3://documents/in/{number}.pdf",
+                "fields": {"invoice_number": f"{number:05d}", "total": number + 0.5},
+            }
+        )
+        for number in range(3)
+    ]
+    bda_emulator.client("s3").put_object(
+        Bucket="documents", Key="truth/golden.jsonl", Body="\n".join(lines).encode()
+    )
+    return {
+        "golden_s3_uri": "s3://documents/in/",
+        "ground_truth_s3_uri": "s3://documents/truth/",
+        "output_s3_uri": "s3://documents/out",
+        "project": "invoices",
+        "blueprint_arn": arn,
+    }
+
+
+def test_a_blueprint_goes_live_only_if_it_is_no_worse(bda_emulator, golden, run_dag):
+    result = run_dag(load("bda_evaluate_blueprint"), golden)
+    assert (result.state, result.tasks["go_live"]) == ("success", "success")
+    assert result.xcom("evaluate", "score")["f1"] == 1.0
+    worse = {**SCHEMA, "properties": {"invoice_number": SCHEMA["properties"]["invoice_number"]}}
+    bda_emulator.client("bedrock-data-automation").update_blueprint(
+        blueprintArn=golden["blueprint_arn"], blueprintStage="DEVELOPMENT", schema=json.dumps(worse)
+    )
+    result = run_dag(load("bda_evaluate_blueprint"), golden)
+    assert (result.tasks["evaluate"], result.tasks["go_live"]) == ("failed", "upstream_failed")
+    page = stored(bda_emulator, "s3://documents/out/evaluation/evaluation.md").decode()
+    assert "| total | 3 | 0 | 0 | 3 | 0 | 0.000 | -1.000 |" in page
 
 
 @pytest.mark.parametrize(("total", "asked"), [(True, "skipped"), (False, "success")])
