@@ -128,10 +128,22 @@ def test_a_batch_that_has_said_nothing_yet_shows_what_was_planned(ui, ada):
     assert (status["succeeded"], status["total"], status.get("state")) == (9, 12, None)
 
 
-def test_an_answer_does_not_wait_for_many_batches(ui, ada, monkeypatch):
+@pytest.fixture
+def slow_s3(ui, monkeypatch):
+    """An S3 that takes longer to answer than an answer of ours may wait."""
     from airflow_provider_bda.ui import reading
 
-    monkeypatch.setattr(reading, "BUDGET", 0.0)
+    fetch = reading.Source.fetch
+
+    def slowly(self, uri, limit=reading.MAX_FILE):
+        time.sleep(0.2)
+        return fetch(self, uri, limit)
+
+    monkeypatch.setattr(reading.Source, "fetch", slowly)
+    monkeypatch.setattr(reading, "BUDGET", 0.05)
+
+
+def test_an_answer_does_not_wait_for_many_batches(ui, ada, slow_s3):
     first = ada.get("/bda/api/overview").json()
     assert first["unknown"] > 0
     assert len(first["rows"]) == 8
@@ -143,10 +155,7 @@ def test_an_answer_does_not_wait_for_many_batches(ui, ada, monkeypatch):
     assert rows["half"]["total"] == 13
 
 
-def test_a_long_ledger_is_read_by_several_answers(ui, ada, monkeypatch):
-    from airflow_provider_bda.ui import reading
-
-    monkeypatch.setattr(reading, "BUDGET", 0.0)
+def test_a_long_ledger_is_read_by_several_answers(ui, ada, slow_s3):
     seen = []
     deadline = time.monotonic() + 60
     while not seen or seen[-1]["unread"]:

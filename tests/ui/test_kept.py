@@ -70,12 +70,14 @@ def test_the_oldest_go_when_it_is_too_much():
 
 
 @pytest.mark.timeout(600)
-def test_a_changed_connection_is_another_client_and_an_unchanged_one_the_same(ui, monkeypatch):
+def test_a_changed_connection_is_another_client_and_an_unchanged_one_the_same(ui):
     source = Source("aws_default")
     client = source.client
     reading._CONNECTIONS.clear()
     assert source.client is client
     changed = {**ui.aws.connection(), "password": "another"}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(changed))
-    reading._CONNECTIONS.clear()
-    assert source.client is not client
+    # Undone here, before the world takes its own connection away.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(changed))
+        reading._CONNECTIONS.clear()
+        assert source.client is not client
