@@ -190,7 +190,7 @@ def test_the_overview_lists_filters_and_opens_from_the_menu(window, world):
     assert frame.locator("tbody tr").count() == 7
     frame.locator("#state").select_option("running")
     frame.locator("tbody tr").nth(1).wait_for(state="detached")
-    frame.get_by_text("bda_demo_running").first.wait_for()
+    frame.get_by_role("link", name="bda_demo_running").wait_for()
     frame.locator("#state").select_option("")
     frame.locator("#search").fill(world.jobs)
     frame.locator("tbody tr").nth(1).wait_for(state="detached")

@@ -127,11 +127,11 @@ export function drawOverview(main, place) {
       ),
       h("td", null, state(row.state), h("div", null, ending(row)), row.problem ? h("div", { class: "hint bad" }, row.problem) : null),
       h("td", { class: "wide" }, bar(row), h("div", { class: "hint" }, bad ? `${count(bad)} failed or rejected` : null)),
-      h("td", null, `${count(done)} / ${count(row.total)}`),
-      h("td", null, row.per_minute === null ? "–" : count(Math.round(row.per_minute * 10) / 10)),
-      h("td", null, row.state === "running" ? duration(row.seconds_left) : "–"),
-      h("td", null, dollars(row.cost)),
-      h("td", null, h("time", { datetime: row.started_at }, moment(row.started_at))),
+      h("td", { class: "short" }, `${count(done)} / ${count(row.total)}`),
+      h("td", { class: "short" }, row.per_minute === null ? "–" : count(Math.round(row.per_minute * 10) / 10)),
+      h("td", { class: "short" }, row.state === "running" ? duration(row.seconds_left) : "–"),
+      h("td", { class: "short" }, dollars(row.cost)),
+      h("td", { class: "short" }, h("time", { datetime: row.started_at }, moment(row.started_at))),
     );
   }
 
