@@ -13,6 +13,7 @@ from airflow_provider_bda._compat import retry_policies
 from airflow_provider_bda.exceptions import (
     BdaBatchError,
     BdaEventError,
+    BdaGateError,
     BdaInputError,
     BdaJobBroken,
     BdaJobLost,
@@ -68,6 +69,7 @@ def bda_retry_policy(
                 "nothing was submitted, and the same request would be refused again",
             ),
             rule(BdaJobRejected, fail, None, "the service blames the request"),
+            rule(BdaGateError, fail, None, "the same results would say the same"),
             rule(BdaJobTimeout, retry, _AT_ONCE, "the job goes on: wait for it again"),
             rule(BdaEventError, retry, _AT_ONCE, "ask for the job itself"),
             rule(BdaJobLost, retry, lost_delay, "ask for the same job again"),

@@ -94,7 +94,7 @@ def browser() -> Iterator[Any]:
 
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
-        pytest.fail("no chromium on this machine: apt-get install chromium (.ci/run does)")
+        pytest.fail("no chromium on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
