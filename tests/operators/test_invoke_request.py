@@ -92,7 +92,9 @@ def test_no_argument_of_the_constructor_is_left_out_of_the_table():
     own = set(inspect.signature(BdaInvokeOperator.__init__).parameters) - {"self", "kwargs"}
     own -= {"completion_queue"}  # of the wait, not of the request
     assert own == {case[0] for case in SENTINELS}
-    assert own | {"completion_queue"} | set(BdaJobOperator.aws_template_fields) == set(BdaInvokeOperator.template_fields)
+    assert own | {"completion_queue"} | set(BdaJobOperator.aws_template_fields) == set(
+        BdaInvokeOperator.template_fields
+    )
 
 
 def test_connection_and_region_reach_the_wire(aws, monkeypatch):
