@@ -197,7 +197,7 @@ def _running(aws: Emulator, layout: Any) -> int | None:
         told = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except s3.exceptions.NoSuchKey:
         return None
-    return told["running"] if told["succeeded"] == 6 else None
+    return told["running"] if told["succeeded"] == 6 and told["failed"] + told["rejected"] == 1 else None
 
 
 def set_state(dag_id: str, task_id: str, state: str) -> None:

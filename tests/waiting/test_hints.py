@@ -26,7 +26,8 @@ NEVER = 3600.0
 def queue(aws):
     """A queue that gets the account's events through a rule, as docs/events.md builds it."""
     sqs, bus = aws.client("sqs"), aws.client("events")
-    url = sqs.create_queue(QueueName="ends")["QueueUrl"]
+    # What a consumer held when it ended comes back within seconds, not after SQS's half a minute.
+    url = sqs.create_queue(QueueName="ends", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus.put_rule(Name="ends", EventPattern=json.dumps({"source": [hints.SOURCE]}))
     bus.put_targets(Rule="ends", Targets=[{"Id": "queue", "Arn": arn}])
