@@ -3,8 +3,7 @@
 Every query is bound to the Dag in the path, which is the one that was authorized.
 """
 
-from __future__ import annotations
-
+# ruff: noqa: I002 - annotations are not postponed: FastAPI before 0.120 does not resolve those of a class that is a dependency.
 from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import quote
