@@ -50,7 +50,6 @@ def resources(aws: Emulator):
     aws.settings.data_sources["DS00000001"] = "s3://bda-e2e/kinds/kb/"
     yield
     aws.settings.durations, aws.settings.data_sources = before
-    aws.clear_faults()
 
 
 @pytest.fixture
@@ -65,7 +64,9 @@ def run(resources: Any, aws: Emulator, airflow: RealAirflow, until: Callable[...
         until(lambda: waiting(airflow, run_id), set(JOB_KINDS), timeout=300.0)
         return run_id
 
-    return start
+    yield start
+    # Not only at the module's end: whichever test comes next would have them.
+    aws.clear_faults()
 
 
 def tasks(airflow: RealAirflow, run_id: str):
