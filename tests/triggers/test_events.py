@@ -94,18 +94,16 @@ def test_what_an_event_lacks_is_none_and_failures_come_where_they_are_wanted(aws
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_an_operators_outlets_say_which_job_made_them(aws, deferrable):
-    documents = Asset("documents")
+    from airflow.sdk.execution_time.context import OutletEventAccessors
 
-    class Accessor:
-        def __init__(self):
-            self.extra = {}
+    documents = Asset("documents")
 
     def make(**more):
         given = {**more, "outlets": [documents], "deferrable": deferrable}
         return SAMPLES["data_automation"].operator(**given)
 
     _, context = (run := FakeRun(make)).next_try()
-    context["outlet_events"] = {documents: Accessor()}
+    context["outlet_events"] = OutletEventAccessors()
     result = live_through(lambda: make(retries=run.retries), context)
     told = context["outlet_events"][documents].extra[EXTRA_KEY]
     assert told == {name: result[name] for name in ("kind", "handle", "status", "partial", "output_s3_uri")}
