@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class AwsTarget:
             "verify": self.verify,
             "botocore_config": self.config,
         }
+
+
+def tagging(tags: Mapping[str, str] | None) -> dict[str, str]:
+    """Answer the argument of PutObject that gives an object its tags; none for no tags."""
+    return {"Tagging": urlencode(tags)} if tags else {}
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:

@@ -130,10 +130,7 @@ def write_json(s3: Any, uri: str, value: Mapping[str, Any], **put: Any) -> None:
     :param put: further arguments of PutObject, e.g. ``Tagging``.
     :raises BdaError: S3 refuses it.
     """
-    bucket, key = split_s3_uri(uri)
-    body = json.dumps(value, indent=2).encode()
-    with storage("write", uri):
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **put)
+    put_bytes(s3, uri, json.dumps(value, indent=2).encode(), ContentType="application/json", **put)
 
 
 def put_bytes(s3: Any, uri: str, body: bytes, **put: Any) -> None:

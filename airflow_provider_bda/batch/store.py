@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
 
-from airflow_provider_bda.aws import split_s3_uri
+from airflow_provider_bda.aws import split_s3_uri, tagging
 from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -80,9 +79,7 @@ class S3Store:
         :raises StoreError: S3 refused or did not come back.
         """
         bucket, key = split_s3_uri(uri)
-        more = {"IfNoneMatch": "*"} if if_absent else {}
-        if self.tags:
-            more["Tagging"] = urlencode(self.tags)
+        more = ({"IfNoneMatch": "*"} if if_absent else {}) | tagging(self.tags)
 
         async def write(client: Any) -> bool:
             await client.put_object(Bucket=bucket, Key=key, Body=body, **more)

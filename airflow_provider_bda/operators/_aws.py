@@ -62,7 +62,11 @@ class BdaAwsOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
     @property
     def target(self) -> AwsTarget:
         """Which AWS this task talks to."""
-        return AwsTarget.of(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+        return self.target_of(self.aws_conn_id)
+
+    def target_of(self, conn_id: str | None) -> AwsTarget:
+        """Answer the same by another connection: that of S3, say."""
+        return AwsTarget.of(conn_id, self.region_name, self.verify, self.botocore_config)
 
     @cached_property
     def hook(self) -> Any:

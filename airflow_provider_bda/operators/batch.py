@@ -9,7 +9,6 @@ from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from airflow_provider_bda._checks import (
     check_choice,
@@ -21,7 +20,7 @@ from airflow_provider_bda._checks import (
     is_rendered,
 )
 from airflow_provider_bda._compat import conf
-from airflow_provider_bda.aws import AwsTarget, split_s3_uri
+from airflow_provider_bda.aws import AwsTarget, split_s3_uri, tagging
 from airflow_provider_bda.batch import closing, incremental, prepare
 from airflow_provider_bda.batch._files import s3_of
 from airflow_provider_bda.batch.checks import Rules
@@ -698,7 +697,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
 
     @property
     def _s3_target(self) -> AwsTarget:
-        return AwsTarget.of(self._s3_conn_id, self.region_name, self.verify, self.botocore_config)
+        return self.target_of(self._s3_conn_id)
 
     @property
     def _s3_hook(self) -> BdaBaseHook:
@@ -712,6 +711,4 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
 
     @property
     def _tagging(self) -> dict[str, str]:
-        if not self.output_tags:
-            return {}
-        return {"Tagging": urlencode(self.output_tags)}
+        return tagging(self.output_tags)

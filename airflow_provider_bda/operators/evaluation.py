@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bda._checks import check_choice, check_each, check_s3_uri
-from airflow_provider_bda.aws import AwsTarget, split_s3_uri
-from airflow_provider_bda.batch._files import objects_under, read_json, s3_of, storage
-from airflow_provider_bda.batch.bodies import read_body
+from airflow_provider_bda.batch._files import objects_under, put_bytes, read_json, s3_of
 from airflow_provider_bda.batch.layout import BatchLayout
 from airflow_provider_bda.evaluation import (
     Rule,
@@ -28,7 +26,7 @@ from airflow_provider_bda.operators._aws import BdaAwsOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_bda.batch.rows import Row
+    from airflow_provider_bda.aws import AwsTarget
     from airflow_provider_bda.evaluation.truth import Truth
 
 __all__ = ["BdaEvaluateOperator"]
@@ -133,9 +131,7 @@ class BdaEvaluateOperator(BdaAwsOperator):
     def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Compare, write the report, judge."""
         check_each({"report_s3_uri": (self.report_s3_uri, check_s3_uri)}, everything=True)
-        s3_target = AwsTarget.of(
-            self.s3_conn_id or self.aws_conn_id, self.region_name, self.verify, self.botocore_config
-        )
+        s3_target = self.target_of(self.s3_conn_id or self.aws_conn_id)
         hook = BdaBaseHook.for_target(s3_target)
         s3 = s3_of(hook)
         try:
@@ -146,8 +142,9 @@ class BdaEvaluateOperator(BdaAwsOperator):
                 report, told = self._scores(s3, hook, s3_target)
                 page = scores_markdown(report)
             root = self.report_s3_uri.rstrip("/")
-            _write(s3, f"{root}/{REPORT}", json.dumps(report, indent=1), "application/json")
-            _write(s3, f"{root}/{_PAGE}", page, "text/markdown")
+            report_body = json.dumps(report, indent=1).encode()
+            put_bytes(s3, f"{root}/{REPORT}", report_body, ContentType="application/json")
+            put_bytes(s3, f"{root}/{_PAGE}", page.encode(), ContentType="text/markdown")
         except FileNotFoundError as error:
             raise BdaInputError(f"there is no {error}, or no bucket for it") from error
         self.log.info("%s", page)
@@ -207,11 +204,8 @@ class BdaEvaluateOperator(BdaAwsOperator):
     def _score(
         self, name: str, results: Any, truth: Sequence[Truth], s3: Any, s3_target: AwsTarget
     ) -> Scores:
-        from airflow_provider_bda.tables.read import Outputs  # noqa: PLC0415 - not when a Dag is parsed
+        from airflow_provider_bda.tables.read import Outputs, from_s3  # noqa: PLC0415 - not when a Dag is parsed
         from airflow_provider_bda.tables.source import documents_of  # noqa: PLC0415
-
-        def read(row: Row) -> Any:
-            return read_body(s3, row.output_s3_uri or "", self.view)
 
         wanted = {item.document for item in truth}
         rows = (
@@ -221,7 +215,7 @@ class BdaEvaluateOperator(BdaAwsOperator):
         )
         found: dict[str, tuple[Any, ...]] = {}
         # One that cannot be read has no result: it counts against the candidate, and stops nothing.
-        for row, body in Outputs(read, tolerated=len(truth)).of(rows):
+        for row, body in Outputs(from_s3(s3, self.view), tolerated=len(truth)).of(rows):
             found[row.document_id] = found[row.input_s3_uri] = body.segments
         scores = Scores(self.rules)
         for item in truth:
@@ -292,9 +286,3 @@ def _check_share(name: str, value: Any) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise BdaInputError(f"{name}: {value!r} is no share from 0 to 1")
-
-
-def _write(s3: Any, uri: str, text: str, kind: str) -> None:
-    bucket, key = split_s3_uri(uri)
-    with storage("write", uri):
-        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=kind)

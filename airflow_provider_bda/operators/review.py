@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_provider_bda._checks import check_choice, check_each, check_s3_uri
-from airflow_provider_bda.aws import split_s3_uri
-from airflow_provider_bda.batch._files import storage
+from airflow_provider_bda.batch._files import put_bytes
 from airflow_provider_bda.batch.document import document_id_of
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
@@ -221,13 +220,9 @@ class BdaApplyCorrectionsOperator(BdaAwsOperator):
         return [input_s3_uri, f"{uri}.json"]
 
     def _write(self, uri: str, value: Mapping[str, Any]) -> None:
-        bucket, key = split_s3_uri(uri)
         body = json.dumps(value).encode()
         try:
-            with storage("write", uri):
-                self.hook.s3_client.put_object(
-                    Bucket=bucket, Key=key, Body=body, ContentType="application/json"
-                )
+            put_bytes(self.hook.s3_client, uri, body, ContentType="application/json")
         except FileNotFoundError as error:
             raise BdaError(f"there is no bucket for {uri}") from error
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from airflow_provider_bda._checks import check_choice, check_each, check_s3_uri, is_rendered
-from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.aws import tagging
 from airflow_provider_bda.batch._files import s3_of
-from airflow_provider_bda.batch.bodies import read_body
 from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
@@ -19,7 +17,6 @@ from airflow_provider_bda.operators._aws import BdaAwsOperator
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_bda.batch.rows import Row
 
 __all__ = ["BdaResultsToParquetOperator"]
 
@@ -93,7 +90,7 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
         self.nested = nested
         self.confidence = confidence
         self.extra = _extra(extra)
-        self.view = view
+        self.view: Any = view
         self.partition_date = partition_date
         self.on_schema_change = on_schema_change
         self.tolerated_unreadable = tolerated_unreadable
@@ -128,20 +125,13 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
         """Read the outputs, write the tables, swap."""
         self._check(everything=True)
         from airflow_provider_bda.tables.blueprints import BlueprintShapes  # noqa: PLC0415 - not when a Dag is parsed
-        from airflow_provider_bda.tables.read import Outputs  # noqa: PLC0415
+        from airflow_provider_bda.tables.read import Outputs, from_s3  # noqa: PLC0415
         from airflow_provider_bda.tables.source import batch_uri_of, documents_of  # noqa: PLC0415
         from airflow_provider_bda.tables.write import Options, write_dataset  # noqa: PLC0415
 
         target = self.target
-        s3_target = AwsTarget.of(
-            self.s3_conn_id or self.aws_conn_id, self.region_name, self.verify, self.botocore_config
-        )
+        s3_target = self.target_of(self.s3_conn_id or self.aws_conn_id)
         s3 = s3_of(BdaBaseHook.for_target(s3_target))
-        view: Any = self.view
-
-        def read(row: Row) -> Any:
-            return read_body(s3, row.output_s3_uri or "", view)
-
         batch_s3_uri = batch_uri_of(self.results)
         report = self._written(
             write_dataset,
@@ -149,7 +139,7 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
             batch_id=BatchLayout(batch_s3_uri).batch_id if batch_s3_uri else _own_id(context["ti"]),
             date=self.partition_date or _date_of(context),
             documents=documents_of(self.results, target, s3_target),
-            outputs=Outputs(read, self.tolerated_unreadable),
+            outputs=Outputs(from_s3(s3, self.view), self.tolerated_unreadable),
             declared=BlueprintShapes(target),
             options=Options(
                 nested=self.nested,
@@ -157,7 +147,7 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
                 extra=self.extra,
                 on_schema_change=self.on_schema_change,
                 rows_per_file=self.rows_per_file,
-                put={"Tagging": urlencode(self.output_tags)} if self.output_tags else {},
+                put=tagging(self.output_tags),
             ),
         )
         for name, table in report["tables"].items():

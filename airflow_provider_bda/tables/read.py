@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.batch._files import THREADS
+from airflow_provider_bda.batch.bodies import read_body
 from airflow_provider_bda.exceptions import BdaError
 from airflow_provider_bda.results import ResultsError
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
@@ -17,15 +18,21 @@ if TYPE_CHECKING:
 
     from airflow_provider_bda.batch.bodies import Body
     from airflow_provider_bda.batch.rows import Row
+    from airflow_provider_bda.results import ResultsView
 
 #: Documents under way at once.
 _WINDOW = 4 * THREADS
 
 
+def from_s3(s3: Any, view: ResultsView) -> Callable[[Row], Body]:
+    """Answer what reads a document's outputs where its job left them."""
+    return lambda row: read_body(s3, row.output_s3_uri or "", view)
+
+
 class Outputs:
     """Reads what each document's job left.
 
-    :param read: reads one, e.g. :func:`~airflow_provider_bda.batch.bodies.read_body`.
+    :param read: reads one, e.g. what :func:`from_s3` answers.
     :param tolerated: documents whose output may be missing, damaged or refused.
     """
 

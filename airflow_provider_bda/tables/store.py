@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from airflow_provider_bda.aws import split_s3_uri
-from airflow_provider_bda.batch._files import Upload, copy_of, objects_under, storage
+from airflow_provider_bda.batch._files import Upload, copy_of, objects_under, put_bytes, storage
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 from airflow_provider_bda.tables.schema import FORMAT, TableSchema
 
@@ -107,9 +107,10 @@ def tell_readers(
             }
             for file in told["files"]
         ]
-        _put(s3, dataset.manifest(table, batch_id), json.dumps({"entries": entries}, indent=1), **put)
+        manifest = json.dumps({"entries": entries}, indent=1).encode()
+        put_bytes(s3, dataset.manifest(table, batch_id), manifest, **put)
         lines = "".join(f"{file['s3_uri']}\n" for file in told["files"])
-        _put(s3, dataset.symlinks(table, commit["date"], batch_id), lines, **put)
+        put_bytes(s3, dataset.symlinks(table, commit["date"], batch_id), lines.encode(), **put)
     gone = [dataset.manifest(table, batch_id) for table in before["tables"].keys() - commit["tables"].keys()]
     gone += [
         dataset.symlinks(table, before["date"], batch_id)
@@ -221,9 +222,3 @@ def _swap(s3: Any, uri: str, value: Mapping[str, Any], etag: str | None, **put: 
             there, _ = _read(s3, uri)
             return bool(there == json.loads(body))
     return True
-
-
-def _put(s3: Any, uri: str, text: str, **put: Any) -> None:
-    bucket, key = split_s3_uri(uri)
-    with storage("write", uri):
-        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), **put)

@@ -24,12 +24,13 @@ def aws(monkeypatch):
 def submit(aws):
     """Submit a job; answer its handle."""
 
-    def submit():
+    def submit(**more):
         answer = aws.client("bedrock-data-automation-runtime").invoke_data_automation_async(
             inputConfiguration={"s3Uri": "s3://documents/in/a.txt"},
             outputConfiguration={"s3Uri": "s3://documents/out"},
             dataAutomationConfiguration={"dataAutomationProjectArn": PROJECT},
             dataAutomationProfileArn=aws.profile_arn,
+            **more,
         )
         return {"invocationArn": answer["invocationArn"]}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -35,22 +36,11 @@ def queue(aws):
 
 
 @pytest.fixture
-def told(aws):
+def told(submit):
     """Submit a job that sends events; answer its handle."""
-
-    def submit():
-        answer = aws.client("bedrock-data-automation-runtime").invoke_data_automation_async(
-            inputConfiguration={"s3Uri": "s3://documents/in/a.txt"},
-            outputConfiguration={"s3Uri": "s3://documents/out"},
-            dataAutomationConfiguration={
-                "dataAutomationProjectArn": "arn:aws:bedrock:us-east-1:aws:data-automation-project/public-default"
-            },
-            dataAutomationProfileArn=aws.profile_arn,
-            notificationConfiguration={"eventBridgeConfiguration": {"eventBridgeEnabled": True}},
-        )
-        return {"invocationArn": answer["invocationArn"]}
-
-    return submit
+    return partial(
+        submit, notificationConfiguration={"eventBridgeConfiguration": {"eventBridgeEnabled": True}}
+    )
 
 
 @pytest.fixture(autouse=True)
