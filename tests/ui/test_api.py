@@ -51,20 +51,22 @@ def test_the_overview_shows_batches_and_jobs_newest_first(ui, ada):
 @pytest.mark.parametrize(
     ("task", "state", "ending", "numbers"),
     [
-        ("finished", "succeeded", None, (12, 9, 0, 3, 0, 0, 0)),
-        ("portion", "succeeded", "portion", (6, 2, 0, 0, 0, 0, 4)),
-        ("stopped", "failed", "stopped", (6, 1, 0, 3, 0, 0, 2)),
-        ("half", "running", None, (13, 6, 0, 1, 4, 2, 0)),
+        ("finished", "succeeded", None, {(12, 9, 0, 3, 0, 0, 0)}),
+        ("portion", "succeeded", "portion", {(6, 2, 0, 0, 0, 0, 4)}),
+        # A document may be under way by then, or none.
+        ("stopped", "failed", "stopped", {(6, 1, 0, 3, 0, 0, 2), (6, 0, 0, 3, 0, 0, 3)}),
+        ("half", "running", None, {(13, 6, 0, 1, 4, 2, 0)}),
     ],
 )
 def test_how_a_batch_goes_and_ends_is_said(ui, ada, task, state, ending, numbers):
     names = ("total", "succeeded", "failed", "rejected", "running", "waiting", "remaining")
     (row,) = (row for row in ada.get("/bda/api/overview").json()["rows"] if row["task_id"] == task)
     assert (row["kind"], row["state"], row["ending"]) == ("batch", state, ending)
-    assert tuple(row[name] for name in names) == numbers
+    told = tuple(row[name] for name in names)
+    assert told in numbers
     shown = get(ada, "batch_dag", "task", ui.batches, task).json()
     assert (shown["state"], shown["ending"]) == (state, ending)
-    assert tuple(shown[name] for name in names) == numbers
+    assert tuple(shown[name] for name in names) == told
 
 
 def test_why_a_batch_went_no_further_is_said(ui, ada):
