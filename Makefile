@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-ui e2e-postgres e2e-lowest lint format docs site dist bench pins clean
+.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format docs site dist bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,14 +35,8 @@ test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without t
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal \
 		$(addprefix --ignore tests/,emulator results benchmarks docs) $(ARGS)
 
-e2e: $(NEWEST) ## Run the tests that start a real Airflow (a quarter of an hour)
-	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e/test_ui.py --ignore tests/e2e/test_batch_postgres.py $(ARGS)
-
-e2e-postgres: $(NEWEST) ## Two triggerers on one batch, on PostgreSQL (Debian's package postgresql)
-	@$(BIN)/python -m pytest -m e2e tests/e2e/test_batch_postgres.py $(ARGS)
-
-e2e-ui: $(NEWEST) ## Those of the monitor, in a real browser (chromium)
-	@$(BIN)/python -m pytest -m e2e tests/e2e/test_ui.py $(ARGS)
+e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium and PostgreSQL where installed)
+	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
 e2e-lowest: $(LOWEST) ## Those about waiting, on the lowest versions
 	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)
