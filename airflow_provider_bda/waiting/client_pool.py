@@ -23,6 +23,7 @@ from botocore.utils import parse_timestamp
 from airflow_provider_bda._compat import AirflowNotFoundException
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook, missing_connection
+from airflow_provider_bda.waiting import spare_the_collector
 from airflow_provider_bda.waiting.credentials import off_the_loop
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
@@ -218,7 +219,7 @@ async def _close(building: asyncio.Task[Any]) -> None:
 async def _build(target: AwsTarget, service: str) -> Any:
     connection = await _connection(target.aws_conn_id) if target.aws_conn_id else None
     try:
-        return await asyncio.to_thread(_build_in_thread, target, service, connection)
+        client = await asyncio.to_thread(_build_in_thread, target, service, connection)
     except CALL_ERRORS:
         raise
     except Exception as error:
@@ -226,6 +227,8 @@ async def _build(target: AwsTarget, service: str) -> Any:
             f"no client of {service} could be built from the Airflow connection {target.aws_conn_id!r}: "
             f"{type(error).__name__}: {error}"
         ) from error
+    spare_the_collector(service)
+    return client
 
 
 async def _connection(conn_id: str) -> Any:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Status calls under way at once.
-IN_FLIGHT = 40
+#: Status calls under way at once: 480 a second where one takes 50 ms. Answers that come together are dealt with
+#: in one turn of the loop, more than a millisecond each, and nobody else gets a turn meanwhile.
+IN_FLIGHT = 24
 #: Due times are rounded up to this part of an interval, but to no more than so many seconds.
 TICK = 1 / 20
 TICK_SECONDS = 0.5

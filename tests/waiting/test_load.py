@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import subprocess
 import sys
+
+import pytest
+
+from airflow_provider_bda import waiting
+from airflow_provider_bda.aws import AwsTarget
+from airflow_provider_bda.waiting.client_pool import client_pool
 
 SCRIPT = """
 import asyncio, gc, json
@@ -37,3 +45,20 @@ def test_what_is_loaded_is_out_of_the_collectors_rounds_before_and_after_the_imp
     assert seen["loaded"] > seen["importing"] * 2
     # A thread of the interpreter may still let go of an object or two.
     assert abs(seen["later"] - seen["loaded"]) < 100
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_model_of_a_service_is_too_once_it_has_a_client():
+    async def main():
+        await client_pool().client(AwsTarget.of(), "bedrock-data-automation-runtime")
+        frozen.append(gc.get_freeze_count())
+        await client_pool().client(AwsTarget.of(region_name="eu-west-1"), "bedrock-data-automation-runtime")
+        frozen.append(gc.get_freeze_count())
+
+    frozen = []
+    waiting.spare_the_collector.cache_clear()
+    gc.unfreeze()
+    asyncio.run(main())
+    assert frozen[0] > 0
+    # That of the second region came with the first; a thread may let go of an object or two.
+    assert abs(frozen[1] - frozen[0]) < 1000
