@@ -52,6 +52,8 @@ SELDOM_CALLS, SELDOM_SHARE = 3.0, 1 / 3
 EARLY = 0.9
 #: Seconds after which a call that was throttled is made again, at most, as far as the budget goes.
 THROTTLED_PAUSE = 2.0
+#: A hint is acted on not sooner than so many seconds after the wait began (see ``Poller.add``).
+SETTLE = 7.0
 #: Hints that one wait acts on.
 MOST_HINTS = 5
 #: Hints are trusted while this part of the last so many jobs were told of by one before polling found them ended.
@@ -218,7 +220,7 @@ class Poller:
             self._schedule(watch, max(wished, first), max(urgent, first))
         else:
             self._schedule(watch, first, first)
-        watch.earliest = asyncio.get_running_loop().time() + first
+        watch.earliest = asyncio.get_running_loop().time() + min(first, SETTLE)
         if self._early.pop(_job_id(watch)):
             self._hint(watch)
         if self._task is None or self._task.done():

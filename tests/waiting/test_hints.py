@@ -45,7 +45,8 @@ def told(submit):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Asked for first after a moment, and then only when a hint comes."""
+    """A hint is acted on after a moment, and a message comes back at once."""
+    monkeypatch.setattr(poller, "SETTLE", 0.1)
     monkeypatch.setattr(hints, "LONG_POLL", 1)
     monkeypatch.setattr(hints, "LATER_SECONDS", 0)
 
@@ -56,26 +57,16 @@ def event(job_id, detail_type="Bedrock Data Automation Job Succeeded", **more):
     )
 
 
-async def wait_for(handle, url, first=0.1, warnings=None):
-    """Follow a job that is asked for once at first, and then only by a hint."""
-    wait = JobWait(KIND, handle)
+async def wait_for(handle, url, warnings=None):
+    """Follow a job that only a hint makes us ask for in time."""
     said = [] if warnings is None else warnings
     with hints.listening(url, AwsTarget.of(), said.append):
-        following = poller.follow(wait, AwsTarget.of(), NEVER)
+        following = poller.follow(JobWait(KIND, handle), AwsTarget.of(), NEVER)
         async with asyncio.timeout(LIMIT), aclosing(following) as items:
-            watching = asyncio.ensure_future(anext(items))
-            await asyncio.sleep(0)
-            (watch,) = (
-                watch
-                for one in poller._POLLERS[asyncio.get_running_loop()].pollers.values()
-                for watch in one._watches
-                if watch.wait is wait
-            )
-            watch.earliest = asyncio.get_running_loop().time() + first
-            item = await watching
-            while not isinstance(item, JobEvent):
-                item = await anext(items)
-            return item
+            async for item in items:
+                if isinstance(item, JobEvent):
+                    return item
+    raise AssertionError("the wait ended without an event")
 
 
 def send(aws, url, *bodies):
@@ -173,7 +164,7 @@ def test_an_event_that_comes_before_its_trigger_is_remembered(aws, told):
 
     async def with_memory():
         poller.hint(handle["invocationArn"].rsplit("/", 1)[-1])
-        watch = asyncio.create_task(wait_for(handle, None, first=0.0))
+        watch = asyncio.create_task(wait_for(handle, None))
         async with asyncio.timeout(LIMIT):
             while not watch.done():
                 await asyncio.sleep(0.02)

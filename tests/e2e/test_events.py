@@ -1,0 +1,91 @@
+"""Events in a real Airflow: an end that is heard of ends the wait, and the ends of jobs start Dags."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_bda.emulator import Emulator
+    from demo.airflow_process import RealAirflow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+PROJECT = "arn:aws:bedrock:us-east-1:aws:data-automation-project/public-default"
+
+
+@pytest.fixture(scope="module")
+def queues(aws: Emulator) -> dict[str, str]:
+    """A queue for tasks that wait, and one for the asset; both hear of every job's end."""
+    sqs, bus = aws.client("sqs"), aws.client("events")
+    bus.put_rule(Name="ends", EventPattern=json.dumps({"source": ["aws.bedrock"]}))
+    made = {}
+    for name in ("hints", "ends"):
+        made[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
+        asked = sqs.get_queue_attributes(QueueUrl=made[name], AttributeNames=["QueueArn"])
+        bus.put_targets(Rule="ends", Targets=[{"Id": name, "Arn": asked["Attributes"]["QueueArn"]}])
+    return made
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    aws: Emulator, queues: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealAirflow]:
+    from demo.airflow_process import RealAirflow
+
+    env = {f"BDA_E2E_{name.upper()}_QUEUE": url for name, url in queues.items()}
+    # Dags and their watchers begin to work at once.
+    env["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
+    dags = Path(__file__).parent / "event_dags"
+    with RealAirflow(
+        tmp_path_factory.mktemp("airflow-events"), dags, parallelism=2, env=env, progress=print
+    ) as running:
+        running.rest.add_connection("aws_default", **aws.connection())
+        for dag_id in ("e2e_hears", "e2e_after_ours", "e2e_after_theirs"):
+            running.rest.wait_for_dag(dag_id)
+        yield running
+
+
+def told(airflow: RealAirflow, dag_id: str, until: Callable[..., None]) -> list[dict[str, Any]]:
+    """Wait for a Dag's only run, which nobody started by hand; answer what it was told."""
+
+    def runs():
+        return airflow.rest.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+
+    until(lambda: [run["state"] for run in runs()], ["success"])
+    (run,) = runs()
+    assert run["run_type"] == "asset_triggered"
+    (task,) = airflow.rest.task_instances(dag_id, run["dag_run_id"])
+    return list(airflow.rest.xcom(task))
+
+
+def test_an_end_that_is_heard_of_ends_the_wait_and_starts_the_next_dag(
+    jobs: Any, airflow: RealAirflow, aws: Emulator, until: Callable[..., None]
+):
+    conf = {"input_s3_uri": jobs._put(0)}
+    run_id = airflow.rest.trigger("e2e_hears", conf)
+
+    until(lambda: [task["state"] for task in airflow.rest.task_instances("e2e_hears", run_id)], ["deferred"])
+    jobs.finish()
+    assert airflow.rest.wait_for_run("e2e_hears", run_id, timeout=120.0) == "success"
+    (extra,) = told(airflow, "e2e_after_ours", until)
+    (job,) = jobs.submitted()
+    asked = [call.parameters["invocationArn"] for call in aws.calls("GetDataAutomationStatus")]
+    assert asked.count(job.arn) == 1
+    assert extra["bda"] == {
+        "kind": "data_automation",
+        "handle": {"invocationArn": job.arn},
+        "status": "Success",
+        "partial": False,
+        "output_s3_uri": extra["bda"]["output_s3_uri"],
+    }
+    # The asset's own queue heard of it as well.
+    (extra,) = told(airflow, "e2e_after_theirs", until)
+    payload = extra["payload"]
+    assert (payload["job_id"], payload["status"]) == (job.arn.rsplit("/", 1)[-1], "SUCCESS")
+    assert payload["input_s3_uri"] == conf["input_s3_uri"]
