@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.emulator import Emulator, Settings
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
@@ -21,6 +22,7 @@ from airflow_provider_bda.jobs import JOB_KINDS
 from airflow_provider_bda.operators.batch import BdaBatchOperator, BdaPurgeOperator
 from airflow_provider_bda.operators.invocation import BdaInvokeOperator
 from airflow_provider_bda.triggers.job import JobTrigger
+from airflow_provider_bda.waiting import hints
 from tests.fakes import FakeRun, in_triggerer, stored
 from tests.pdf import a_pdf
 
@@ -72,6 +74,10 @@ def needed(call):
         return (
             S3_ACTIONS[call.operation] if key else "s3:ListBucket"
         ), f"arn:aws:s3:::{'/'.join(filter(None, (bucket, key)))}"
+    if call.service == "sqs":
+        # A batch of ten has no action of its own; which queue it was the emulator does not note.
+        operation = call.operation.removesuffix("Batch")
+        return f"sqs:{operation}", f"arn:aws:sqs:{call.region}:{call.account}:bda-ends"
     prefix = {"sts": "sts", "service-quotas": "servicequotas", "servicequotas": "servicequotas"}.get(
         call.service, "bedrock"
     )
@@ -107,6 +113,7 @@ def scope(aws, project):
         project=project,
         input_s3_uri="s3://documents/in/",
         output_s3_uri="s3://documents/out/",
+        completion_queue=f"https://sqs.us-east-1.amazonaws.com/{aws.account}/bda-ends",
     )
 
 
@@ -155,8 +162,24 @@ def whole_life(aws, project, *, deferrable):
     }
 
 
+def heard(aws, monkeypatch):
+    """Read a queue as whoever waits does, until a message that concerns nobody is dropped; answer the calls."""
+    monkeypatch.setattr(hints, "LATER_SECONDS", 0)
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="bda-ends")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="foreign")
+
+    async def listen():
+        with hints.listening(url, AwsTarget.of(), pytest.fail):
+            async with asyncio.timeout(30):
+                while not aws.calls("DeleteMessageBatch"):  # noqa: ASYNC110 - it is on another thread
+                    await asyncio.sleep(0.01)
+
+    return calls_of(aws, lambda: asyncio.run(listen()))
+
+
 @pytest.fixture
-def recorded(aws, project):
+def recorded(aws, project, monkeypatch):
     """The calls of each process over both ways of waiting, and of the preflight."""
     deferred = whole_life(aws, project, deferrable=True)
     blocking = whole_life(aws, project, deferrable=False)
@@ -168,7 +191,7 @@ def recorded(aws, project):
     }
     return {
         Who.WORKER: [*deferred[Who.WORKER], *blocking[Who.WORKER], *deferred["reading"]],
-        Who.TRIGGERER: deferred[Who.TRIGGERER],
+        Who.TRIGGERER: [*deferred[Who.TRIGGERER], *heard(aws, monkeypatch)],
         Who.API_SERVER: [],
         Who.PREFLIGHT: calls_of(aws, lambda: hook.check(**plan)),
     }
@@ -187,7 +210,8 @@ def test_every_call_is_allowed_and_every_action_is_called_or_explained(aws, proj
 
 
 def test_the_triggerer_asks_for_the_status_and_for_nothing_else(recorded):
-    assert {action for action, _ in recorded[Who.TRIGGERER]} == {"bedrock:GetDataAutomationStatus"}
+    asked = {action for action, _ in recorded[Who.TRIGGERER] if not action.startswith("sqs:")}
+    assert asked == {"bedrock:GetDataAutomationStatus"}
 
 
 def test_a_policy_of_another_project_prefix_or_account_refuses(aws, project, recorded):
@@ -220,8 +244,9 @@ def test_every_region_the_profile_may_route_to_is_allowed():
         "arn:aws:bedrock:eu-west-1:1:data-automation-project/*",
         "arn:aws:bedrock:eu-west-1:1:blueprint/*",
     ]
-    (gov,) = policy(Who.TRIGGERER, Scope(region="us-gov-west-1", account="1"))["Statement"]
-    assert gov["Resource"] == ["arn:aws-us-gov:bedrock:us-gov-west-1:1:data-automation-invocation/*"]
+    waits, hears = policy(Who.TRIGGERER, Scope(region="us-gov-west-1", account="1"))["Statement"]
+    assert waits["Resource"] == ["arn:aws-us-gov:bedrock:us-gov-west-1:1:data-automation-invocation/*"]
+    assert hears["Resource"] == ["arn:aws-us-gov:sqs:us-gov-west-1:1:*"]
 
 
 def test_keys_are_taken_as_arn_id_or_alias():
@@ -308,7 +333,9 @@ def test_of_a_batch_too_every_call_is_allowed_and_every_action_called_or_explain
     # Compaction deletes, and comes once in a hundred batches.
     index = ProcessedIndex.open(aws.client("s3"), "s3://documents/index", create=False)
     calls[Who.WORKER] += calls_of(aws, lambda: index.compact(fully=True))
-    for who, made in calls.items():
+    events = heard(aws, monkeypatch)
+    for who in calls:
+        made = [*calls[who], *events]
         document = policy(who, scope(aws, project), of=batch_needs())
         refused = [call for call in made if call[0] not in FREE and not allows(document, *call)]
         assert refused == [], f"the policy of the {who} refuses what it does"

@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         "--state", dest="state_s3_uri", help="the prefix of a batch's index of processed documents"
     )
     parser.add_argument("--kms-key", help="the customer's key")
+    parser.add_argument("--queue", dest="completion_queue", help="the URL of the queue of the jobs' events")
     parser.add_argument("--least", action="store_true", help="leave out what is needed only sometimes")
     parser.add_argument("--markdown", action="store_true", help="print the page of the documentation")
     given = vars(parser.parse_args(arguments))

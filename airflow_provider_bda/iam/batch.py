@@ -11,7 +11,7 @@ _WORKER = frozenset({Who.WORKER})
 _BLOCKING = "on the worker only with deferrable=False"
 _INDEX = "state_s3_uri= is given"
 #: What a single job needs, too, of whoever runs the engine.
-_OF_A_JOB = ("Submit", "Wait", "Tag", "ReadInput", "WriteOutput", "UseKey")
+_OF_A_JOB = ("Submit", "Wait", "Tag", "ReadInput", "WriteOutput", "UseKey", "ReadEvents")
 
 _OWN = (
     Need(

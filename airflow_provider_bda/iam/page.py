@@ -21,6 +21,7 @@ _EXAMPLE = Scope(
     input_s3_uri="s3://my-documents/in/",
     output_s3_uri="s3://my-documents/out/",
     kms_key="arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000",
+    completion_queue="https://sqs.us-east-1.amazonaws.com/123456789012/bda-ends",
 )
 
 _HEAD = """# IAM: who needs what

@@ -161,6 +161,14 @@ _AROUND = (
         by_service=True,
     ),
     Need(
+        "ReadEvents",
+        _who(Who.TRIGGERER),
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
+        "queues",
+        "to hear that jobs have ended",
+        only_if="completion_queue= is given",
+    ),
+    Need(
         "ReadQuotas",
         _who(Who.PREFLIGHT),
         ("servicequotas:GetServiceQuota",),

@@ -18,6 +18,7 @@ class Scope:
     :param output_s3_uri: the prefix of the output.
     :param state_s3_uri: the prefix of a batch's index of processed documents.
     :param kms_key: ARN or id of the customer's key.
+    :param completion_queue: URL of the queue that holds the jobs' events.
     """
 
     region: str = "*"
@@ -27,6 +28,7 @@ class Scope:
     output_s3_uri: str | None = None
     kms_key: str | None = None
     state_s3_uri: str | None = None
+    completion_queue: str | None = None
 
     @property
     def partition(self) -> str:
@@ -100,6 +102,11 @@ class Scope:
             return [key]
         name = key if key.startswith("alias/") else f"key/{key}"
         return [f"arn:{self.partition}:kms:{self.region}:{self.account}:{name}"]
+
+    def queues(self) -> list[str]:
+        """Answer the queue of the jobs' events."""
+        account, name = (self.completion_queue or f"{self.account}/*").rsplit("/", 2)[-2:]
+        return [f"arn:{self.partition}:sqs:{self.region}:{account}:{name}"]
 
     def anything(self) -> list[str]:
         """Answer what an action takes that knows no resources."""
