@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from airflow_provider_bda.batch.document import Document, document_id_of
@@ -79,7 +79,7 @@ def _rows_of(s3: Any, uri: str, part: str, kind: str, schema: list[str]) -> Iter
 def _csv(s3: Any, uri: str, part: str, schema: list[str]) -> Iterator[dict[str, Any]]:
     at = _places(uri, schema, 0)
     with opened(s3, part, what=_PART) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
-        for number, row in enumerate(csv.reader(text), 1):
+        for number, row in enumerate(_cells(part, text), 1):
             if len(row) != len(schema):
                 raise BdaInputError(
                     f"inventory part {part}, row {number}: {len(row)} cells, and its fileSchema has {len(schema)}. "
@@ -88,6 +88,15 @@ def _csv(s3: Any, uri: str, part: str, schema: list[str]) -> Iterator[dict[str, 
             found = {ours: row[place] for ours, place in at.items()}
             # Only CSV has its keys URL-encoded.
             yield {**found, "key": unquote_plus(found["key"])}
+
+
+def _cells(part: str, text: IO[str]) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(text, strict=True)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BdaInputError(
+            f"inventory part {part}: it is no CSV in UTF-8 ({error}). Nothing was submitted"
+        ) from error
 
 
 def _parquet(s3: Any, uri: str, part: str) -> Iterator[dict[str, Any]]:

@@ -353,6 +353,8 @@ def test_parquet_without_pyarrow_says_what_to_install(inventory, monkeypatch):
         ([csv_part()], {"schema": "Bucket, Size"}, "its schema has no key"),
         ([csv_part()], {"schema": "Bucket, Key"}, "data/0.part, row 1: 8 cells, and its fileSchema has 2"),
         ([csv_part([("documents", "a.pdf", "v", True, False, "big", "e")])], {}, "row 1: invalid literal"),
+        ([b'"documents","\xff.pdf"'], {"schema": "Bucket, Key"}, "data/0.part: it is no CSV in UTF-8"),
+        ([b'"documents","a.pdf"x'], {"schema": "Bucket, Key"}, "data/0.part: it is no CSV in UTF-8"),
         ([b"no parquet"], {"kind": "Parquet"}, "inventory part s3://documents/inventory/data/0.part: "),
         (
             [],
