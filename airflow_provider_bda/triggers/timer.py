@@ -19,10 +19,12 @@ class TimerTrigger(BaseTrigger):
     :param payload: plain JSON, the event's payload. (``defer(kwargs=...)`` is dropped by ``dag.test()``.)
     """
 
-    def __init__(self, *, until: float, payload: dict[str, Any]) -> None:
+    def __init__(self, *, until: float, payload: dict[str, Any], **unknown: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.until = until
         self.payload = payload
+        if unknown:
+            self.log.warning("arguments of another release are passed over: %s", ", ".join(sorted(unknown)))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Answer what Airflow stores of the trigger."""

@@ -16,32 +16,6 @@ from tests.samples import SAMPLES
 ARN = "arn:aws:bedrock:us-east-1:123456789012:data-automation-invocation/1"
 
 
-def test_every_argument_survives_the_database():
-    given = {
-        "kind": "data_automation",
-        "handle": {"invocationArn": ARN},
-        "aws_conn_id": "other",
-        "region_name": "eu-west-1",
-        "verify": "/a/ca.pem",
-        "botocore_config": {"read_timeout": 7},
-        "poll_interval": 3.0,
-        "status_retries": 4,
-        "deadline": 5.0,
-        "end_from_trigger": True,
-        "push_result": False,
-        "submitted_at": 1.5,
-        "traits": ["data_automation", "a-project"],
-        "completion_queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
-    }
-    path, kwargs = stored(JobTrigger(**given)).serialize()
-    assert (path, kwargs) == ("airflow_provider_bda.triggers.job.JobTrigger", given)
-
-
-def test_arguments_of_another_release_are_passed_over():
-    trigger = JobTrigger(kind="data_automation", handle={"invocationArn": ARN}, of_tomorrow=1)
-    assert "of_tomorrow" not in trigger.serialize()[1]
-
-
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [({"kind": "nobody"}, "unknown job kind 'nobody'; known: "), ({"handle": {}}, "lacks invocationArn")],
