@@ -53,6 +53,7 @@ __all__ = [
     "TaskDeferralTimeout",
     "TaskDeferred",
     "conf",
+    "lineage_collector",
     "retry_policies",
     "state_seen_from_trigger",
     "state_store",
@@ -111,6 +112,15 @@ def stats_backend() -> Any:
         if getattr(sys.modules.get(module.incr.__module__), "_factory", None) is not None:
             return module
     return found[0] if found else import_module("airflow.stats").Stats
+
+
+def lineage_collector() -> Any:
+    """Answer the collector of what hooks read and write: one that does nothing where no plugin reads it."""
+    try:
+        module = import_module("airflow.sdk.lineage")
+    except ImportError:  # Airflow 3.1
+        module = import_module("airflow.lineage.hook")
+    return module.get_hook_lineage_collector()
 
 
 def retry_policies() -> Any | None:

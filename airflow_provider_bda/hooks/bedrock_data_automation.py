@@ -14,6 +14,7 @@ from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobError, job_error
 from airflow_provider_bda.hooks._control_plane import ControlPlane
 from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.hooks.lineage import collect, collect_request
 from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import JobWait
 from airflow_provider_bda.jobs.kind import Outcome
@@ -42,7 +43,9 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
 
     def invoke_data_automation_async(self, **request: Any) -> dict[str, Any]:
         """Submit a job; answers ``{"invocationArn": ...}``. Pass ``clientToken``, or a retry buys a second job."""
-        return self.call("invoke_data_automation_async", request)
+        answer = self.call("invoke_data_automation_async", request)
+        collect_request(self, request)
+        return answer
 
     def get_data_automation_status(self, **request: Any) -> dict[str, Any]:
         """Answer the status of the job ``invocationArn``. ``status`` may be missing: that is no success."""
@@ -50,7 +53,9 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
 
     def invoke_data_automation(self, **request: Any) -> dict[str, Any]:
         """Process one small input and answer its output, without a job."""
-        return self.call("invoke_data_automation", request)
+        answer = self.call("invoke_data_automation", request)
+        collect_request(self, request)
+        return answer
 
     def tag_resource(self, **request: Any) -> dict[str, Any]:
         """Put ``tags`` on the job ``resourceARN``."""
@@ -75,7 +80,9 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
         :raises BdaJobError: the job ended, and not as success.
         """
         uri = job if job.startswith("s3://") else self._metadata_uri(job)
-        return load_results(self.read_s3, uri, view=view)
+        results = load_results(self.read_s3, uri, view=view)
+        collect(self, read=uri)
+        return results
 
     def read_s3(self, uri: str) -> bytes:
         """Read one S3 object with this hook's connection.

@@ -7,12 +7,14 @@ import json
 import boto3
 import pytest
 
+from airflow_provider_bda._compat import lineage_collector
 from airflow_provider_bda.emulator import Emulator, Fault, Settings
 from airflow_provider_bda.exceptions import BdaInputError, BdaJobRejected
 from airflow_provider_bda.hooks.bedrock_data_automation import (
     BedrockDataAutomationHook,
     BedrockDataAutomationRuntimeHook,
 )
+from airflow_provider_bda.hooks.lineage import collect_request
 from airflow_provider_bda.jobs.kind import method_name
 
 PROJECT = "arn:aws:bedrock:us-east-1:aws:data-automation-project/public-default"
@@ -140,3 +142,24 @@ def test_a_fault_of_the_service_stays_botos_own_error(hook, aws):
     aws.fault(Fault(operation="GetDataAutomationStatus", error="AccessDeniedException"))
     with pytest.raises(ClientError, match="AccessDeniedException"):
         hook.get_data_automation_status(invocationArn=arn)
+
+
+def test_what_the_hook_reads_and_writes_is_lineage_of_the_task_that_uses_it(hook, aws, monkeypatch):
+    # As where a plugin reads lineage: without one Airflow's own collector does nothing, as in all other tests.
+    collector = type(lineage_collector()).__mro__[1]()
+    assert type(collector).__name__ == "HookLineageCollector"
+    monkeypatch.setattr("airflow_provider_bda.hooks.lineage.lineage_collector", lambda: collector)
+    arn = submit(hook, aws)
+    aws.settle()
+    hook.get_results(arn)
+    found = collector.collected_assets
+    metadata = f"s3://documents/out/{arn.rpartition('/')[2]}/job_metadata.json"
+    assert sorted(item.asset.uri for item in found.inputs) == ["s3://documents/in/a.txt", metadata]
+    assert [item.asset.uri for item in found.outputs] == ["s3://documents/out"]
+
+
+def test_bytes_are_no_lineage(hook, monkeypatch):
+    collector = type(lineage_collector()).__mro__[1]()
+    monkeypatch.setattr("airflow_provider_bda.hooks.lineage.lineage_collector", lambda: collector)
+    collect_request(hook, {"inputConfiguration": {"bytes": b"secret"}})
+    assert not collector.has_collected
