@@ -18,6 +18,8 @@ EXAMPLES = ("bda_batch", "bda_batch_daily", "bda_batch_on_asset", "bda_batch_reg
 def conf(bda_emulator, monkeypatch):
     """Five documents and a project, as the examples' parameters name them."""
     monkeypatch.setattr(engine, "INTERVAL", (0.05, 0.1))
+    # There is no scheduler here that has to notice first that the worker is through with the task.
+    monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     bda_emulator.settings.duration = 0.0
     s3 = bda_emulator.client("s3")
     s3.create_bucket(Bucket="documents")
@@ -43,7 +45,9 @@ def test_a_prefix_and_its_results_by_part(bda_emulator, conf, run_dag):
 
 def test_too_many_failures_fail_the_task(bda_emulator, conf, run_dag):
     bda_emulator.fault(Fault(input_uri="*/3.pdf", job_status="ClientError", message="no pages"))
-    result = run_dag(load("bda_batch"), conf)
+    dag = load("bda_batch")
+    dag.get_task("batch").retry_delay = timedelta(0)
+    result = run_dag(dag, conf)
     assert result.state == "failed"
     assert len(bda_emulator.jobs()) == 5
 

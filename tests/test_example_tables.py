@@ -39,6 +39,8 @@ def invoice(number):
 def conf(bda_emulator, monkeypatch):
     """Three documents, and a project with a blueprint."""
     monkeypatch.setattr(engine, "INTERVAL", (0.05, 0.1))
+    # There is no scheduler here that has to notice first that the worker is through with the task.
+    monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     bda_emulator.settings.duration = 0.0
     s3 = bda_emulator.client("s3")
     s3.create_bucket(Bucket="documents")
