@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-PROJECT = "arn:aws:bedrock:us-east-1:aws:data-automation-project/public-default"
-
 
 @pytest.fixture(scope="module")
 def queues(aws: Emulator) -> dict[str, str]:
@@ -69,7 +67,6 @@ def test_an_end_that_is_heard_of_ends_the_wait_and_starts_the_next_dag(
 ):
     conf = {"input_s3_uri": jobs._put(0)}
     run_id = airflow.rest.trigger("e2e_hears", conf)
-
     until(lambda: [task["state"] for task in airflow.rest.task_instances("e2e_hears", run_id)], ["deferred"])
     jobs.finish()
     assert airflow.rest.wait_for_run("e2e_hears", run_id, timeout=120.0) == "success"
