@@ -98,6 +98,8 @@ class Server:
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
+        if request is None:
+            return
         plan = self._gateway.plan(request)
         if plan.blocking:
             loop = asyncio.get_running_loop()
@@ -132,12 +134,13 @@ class _Announcing(uvicorn.Server):
         self._listening.set()
 
 
-async def _request(scope: Scope, receive: Receive) -> HttpRequest:
+async def _request(scope: Scope, receive: Receive) -> HttpRequest | None:
+    """Read a request to its end; None if its client is gone before that: AWS then does nothing, either."""
     parts = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            return None
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             break

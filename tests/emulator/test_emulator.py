@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -363,3 +365,15 @@ def test_of_two_conditional_writes_at_the_same_moment_one_wins(aws, monkeypatch,
         answers = list(threads.map(put, [b"one", b"two"]))
 
     assert sorted(answers) == ["PreconditionFailed", "written"]
+
+
+def test_a_put_whose_client_is_gone_before_its_end_writes_nothing(aws):
+    s3 = aws.client("s3")
+    url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": "documents", "Key": "half"}))
+    with socket.create_connection((url.hostname, url.port)) as client:
+        head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 10\r\n\r\n"
+        client.sendall(head.encode() + b"half")
+    # Those that come later have been answered by then, so the server has seen that the first is gone.
+    for _ in range(20):
+        s3.put_object(Bucket="documents", Key="whole", Body=b"whole")
+    assert "half" not in {item["Key"] for item in s3.list_objects_v2(Bucket="documents")["Contents"]}
