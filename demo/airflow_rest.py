@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TaskInstance = dict[str, Any]
 #: States in which a run is over.
 RUN_OVER = frozenset({"success", "failed"})
+#: Seconds for which a call is made again whose transaction SQLite did not let in: on a busy machine others hold it
+#: for longer than the five seconds it waits.
+BUSY = 60.0
 
 
 class AirflowApiError(RuntimeError):
@@ -67,7 +70,13 @@ class AirflowRest:
         """
         if "Authorization" not in self._http.headers:
             self._http.headers["Authorization"] = f"Bearer {self.token()}"
-        return _checked(self._http.request(method, f"/api/v2{path}", json=body, params=params))
+        deadline = time.monotonic() + BUSY
+        while True:
+            answer = self._http.request(method, f"/api/v2{path}", json=body, params=params)
+            # Nothing of such a call has happened: Airflow took its transaction back.
+            if not _met_a_busy_database(answer) or time.monotonic() > deadline:
+                return _checked(answer)
+            time.sleep(0.5)
 
     def living(self, job_type: str) -> list[dict[str, Any]]:
         """List the components of a type ("TriggererJob") whose heart beats."""
@@ -198,6 +207,10 @@ class AirflowRest:
         if tasks:
             body["task_ids"] = [list(task) if isinstance(task, tuple) else task for task in tasks]
         self.call("POST", f"/dags/{dag_id}/clearTaskInstances", body=body)
+
+
+def _met_a_busy_database(answer: httpx.Response) -> bool:
+    return answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR and '"Database error"' in answer.text
 
 
 def _checked(answer: httpx.Response) -> Any:
