@@ -37,8 +37,8 @@ def airflow(
     from demo.airflow_process import RealAirflow
 
     env = {f"BDA_E2E_{name.upper()}_QUEUE": url for name, url in queues.items()}
-    # Dags and their watchers begin to work at once.
-    env["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
+    # Events start Dags.
+    env["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "True"
     dags = Path(__file__).parent / "event_dags"
     with RealAirflow(
         tmp_path_factory.mktemp("airflow-events"), dags, parallelism=2, env=env, progress=print
