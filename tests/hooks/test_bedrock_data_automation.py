@@ -163,3 +163,11 @@ def test_bytes_are_no_lineage(hook, monkeypatch):
     monkeypatch.setattr("airflow_provider_bda.hooks.lineage.lineage_collector", lambda: collector)
     collect_request(hook, {"inputConfiguration": {"bytes": b"secret"}})
     assert not collector.has_collected
+
+
+def test_a_plugin_that_breaks_lineage_costs_no_job_its_handle(hook, aws, monkeypatch):
+    def broken():
+        raise RuntimeError("a plugin of somebody's")
+
+    monkeypatch.setattr("airflow_provider_bda.hooks.lineage.lineage_collector", broken)
+    assert submit(hook, aws) == aws.jobs()[0].arn
