@@ -17,7 +17,6 @@ from airflow_provider_bda.operators._aws import BdaAwsOperator
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-
 __all__ = ["BdaResultsToParquetOperator"]
 
 _EXTRA_TYPES = ("string", "number", "integer", "boolean")

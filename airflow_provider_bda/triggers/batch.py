@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_bda.aws import AwsTarget
-from airflow_provider_bda.waiting import load
+from airflow_provider_bda.waiting import SETTLE, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-#: Seconds before which no event is yielded: up to 3.3.2 Airflow fails a task whose trigger fires before the scheduler
-#: has read that the deferring worker ended.
-SETTLE = 7.0
 
 
 class BatchTrigger(BaseTrigger):

@@ -12,6 +12,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+#: Seconds of a trigger's life before which it should yield no event: up to 3.3.2 Airflow fails a task whose trigger
+#: fires before the scheduler has read that the deferring worker ended.
+SETTLE = 7.0
+
 
 async def load(name: str) -> Any:
     """Import a module of this package in a thread; one of another package by its full name."""

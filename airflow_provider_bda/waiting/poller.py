@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_bda.jobs.decision import JobWait, Nature, Note
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome, method_name
-from airflow_provider_bda.waiting import bulk, metrics
+from airflow_provider_bda.waiting import SETTLE, bulk, metrics
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.durations import ENOUGH, Durations, began_at, next_age, took, usual
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -52,8 +52,6 @@ SELDOM_CALLS, SELDOM_SHARE = 3.0, 1 / 3
 EARLY = 0.9
 #: Seconds after which a call that was throttled is made again, at most, as far as the budget goes.
 THROTTLED_PAUSE = 2.0
-#: A hint is acted on not sooner than so many seconds after the wait began (see ``Poller.add``).
-SETTLE = 7.0
 #: Hints that one wait acts on.
 MOST_HINTS = 5
 #: Hints are trusted while this part of the last so many jobs were told of by one before polling found them ended.
