@@ -32,9 +32,9 @@ test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
 
 # Not again what asks nothing of Airflow or the Amazon provider; the emulator serves all other tests here. The examples
 # of kinds deferred only: on a worker the operators' own tests have them.
-test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without the emulator's own tests)
+test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without the tests of emulator and release)
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal -o cache_dir=.venv-lowest/.pytest_cache \
-		$(addprefix --ignore tests/,emulator results benchmarks docs) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
+		$(addprefix --ignore tests/,emulator results benchmarks docs release) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
 
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium and PostgreSQL where installed)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)

@@ -1,7 +1,7 @@
 """Builds sdist and wheel into ``dist/`` and checks them: ``python -m release.dist``, or ``make dist``.
 
 The wheel holds the package, all of it and nothing else; the sdist holds what its own tests need; a wheel built of the sdist
-is the same wheel.
+is the same wheel. Beside them lies how Airflow's registry and ecosystem page list the provider (``listing``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import airflow_provider_bda
+from release import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def main() -> int:
         old.unlink()
     build(ROOT, folder)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
-    faults = [*wheel_faults(wheel), *sdist_faults(sdist, wheel)]
+    faults = [*wheel_faults(wheel), *sdist_faults(sdist, wheel), *listing.write(folder)]
     for fault in faults:
         print(fault)
     if not faults:
