@@ -9,7 +9,7 @@ from airflow.sdk import Asset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow.sdk import BaseOperator
+    from airflow_provider_bda.operators._aws import BdaAwsOperator
 
 #: Where in an asset event's ``extra`` it stands.
 EXTRA_KEY = "bda"
@@ -27,8 +27,12 @@ _OF_A_BATCH = (
 )
 
 
-def announce(task: BaseOperator, context: Any, result: Any) -> Any:
-    """Write into the asset events of a task's outlets what it returns, as far as that is no body; answer the result."""
+def announce(task: BdaAwsOperator, context: Any, result: Any) -> Any:
+    """Write into the asset events of a task's outlets what it returns, as far as that is no body; answer the result.
+
+    Lineage is told the same.
+    """
+    task.lineage_note(result)
     events: Mapping[Any, Any] | None = context.get("outlet_events")
     if events is None or not isinstance(result, dict):
         return result

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.operators._lineage import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ EXECUTION_MARGIN = 5.0
 _RENAMED = {"waiter_delay": "poll_interval", "waiter_max_attempts": "wait_timeout (seconds)"}
 
 
-class BdaAwsOperator(BaseOperator):  # type: ignore[misc,unused-ignore]
+class BdaAwsOperator(Lineage, BaseOperator):  # type: ignore[misc,unused-ignore]
     """An operator with a connection.
 
     :param aws_conn_id: (templated) the Airflow connection. None means boto's own chain of credentials; a

@@ -183,6 +183,7 @@ class BdaJobOperator(BdaAwsOperator):
         try:
             yield
         except BdaJobError as error:
+            self.lineage_note(error.facts())
             if self.do_xcom_push:
                 reason = {
                     "status": error.status,
@@ -204,6 +205,7 @@ class BdaJobOperator(BdaAwsOperator):
                 timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGER_MARGIN,
             )
         self._handle = job.handle
+        self.lineage_note({"handle": job.handle})
         self._tell(context, job, request)
         if not self.wait_for_completion:
             return self._finish_early(job)

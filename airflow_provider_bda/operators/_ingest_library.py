@@ -69,6 +69,8 @@ class BdaIngestLibraryOperator(BdaKindOperator):
         *BdaAwsOperator.aws_template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"upsert_entities": "json", "tags": "json"}
+    lineage_inputs = ("manifest_s3_uri",)
+    lineage_outputs = ("output_s3_uri",)
 
     def __init__(
         self,

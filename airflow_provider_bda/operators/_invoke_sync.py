@@ -88,6 +88,8 @@ class BdaInvokeSyncOperator(DataAutomationRequest, BdaAwsOperator):
     hook_class = BedrockDataAutomationRuntimeHook
     operator_extra_links = (BdaOutputLink(), BdaProjectLink())
     ui_color = "#d7ece8"
+    lineage_inputs = ("input_s3_uri",)
+    lineage_outputs = ("output_s3_uri",)
     template_fields: Sequence[str] = (
         "input_s3_uri",
         "output_s3_uri",
@@ -160,6 +162,7 @@ class BdaInvokeSyncOperator(DataAutomationRequest, BdaAwsOperator):
         answer = self._call(request, seconds)
         uri = (answer.get("outputConfiguration") or {}).get("s3Uri") if self.output_s3_uri else None
         self.push_console_links(context, uri and uri.rpartition("/")[0] + "/", request)
+        self.lineage_note({"output_s3_uri": uri})
         return {
             "semantic_modality": answer.get("semanticModality"),
             "output_s3_uri": uri,

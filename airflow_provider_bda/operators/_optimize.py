@@ -74,6 +74,8 @@ class BdaOptimizeBlueprintOperator(BdaKindOperator):
         *BdaAwsOperator.aws_template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"samples": "json", "tags": "json"}
+    lineage_inputs = ("samples",)
+    lineage_outputs = ("output_s3_uri",)
 
     def __init__(
         self,

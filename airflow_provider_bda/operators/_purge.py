@@ -32,6 +32,7 @@ class BdaPurgeOperator(BdaAwsOperator):
     """
 
     template_fields: Sequence[str] = ("batch_s3_uri", "count_only", *BdaAwsOperator.aws_template_fields)
+    lineage_inputs = ("batch_s3_uri",)
 
     def __init__(
         self, *, batch_s3_uri: str, dry_run: bool | str = True, unfinished: bool = False, **kwargs: Any

@@ -60,6 +60,8 @@ class BedrockStartAsyncInvokeOperator(BdaKindOperator):
     job = replace(ASYNC_INVOKE, flaws_at=((_FAILED_SEGMENTS,),))
     hook_class = BedrockAsyncInvokeHook
     ui_color = "#d7e3ec"
+    lineage_inputs = ("model_input",)
+    lineage_outputs = ("output_s3_uri",)
     template_fields: Sequence[str] = (
         "model_id",
         "model_input",

@@ -139,6 +139,9 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     hook_class = BedrockDataAutomationRuntimeHook
     operator_extra_links = (BdaMonitorLink(), BdaOutputLink(), BdaProjectLink())
     ui_color = "#cfe3dc"
+    lineage_inputs = ("source",)
+    lineage_outputs = ("output_s3_uri", "batch_s3_uri")
+    lineage_rows = "total"
     template_fields: Sequence[str] = (
         "source",
         "output_s3_uri",
@@ -628,6 +631,7 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         if self.on_project_change != "ignore" and (changed := change(run.project_state, now)) is not None:
             self._changed(changed, "while the batch ran")
         result = self._result(layout, plan, run, summary)
+        self.lineage_note(result)
         metrics.cost(result["estimated_cost_usd"], dag_id=self.dag_id, task_id=self.task_id)
         closing.verdict(layout, plan, run, summary, ended)
         return result

@@ -80,6 +80,8 @@ class BdaEvaluateOperator(BdaAwsOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"candidate": "json", "baseline": "json"}
     ui_color = "#dcd3ea"
+    lineage_inputs = ("candidate", "baseline", "ground_truth")
+    lineage_outputs = ("report_s3_uri",)
 
     def __init__(
         self,

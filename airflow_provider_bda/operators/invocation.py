@@ -58,6 +58,8 @@ class BdaInvokeOperator(DataAutomationRequest, BdaJobOperator):
     hook_class = BedrockDataAutomationRuntimeHook
     operator_extra_links = (BdaMonitorLink(), BdaOutputLink(), BdaProjectLink())
     ui_color = "#d7ece8"
+    lineage_inputs = ("input_s3_uri",)
+    lineage_outputs = ("output_s3_uri",)
     template_fields: Sequence[str] = (
         "input_s3_uri",
         "output_s3_uri",

@@ -39,6 +39,7 @@ class LookoutEquipmentStartDataIngestionJobOperator(BdaKindOperator):
     hook_class = LookoutEquipmentHook
     busy_codes = CONFLICT
     ui_color = "#ece9d7"
+    lineage_inputs = ("input_s3_uri",)
     template_fields: Sequence[str] = (
         "dataset_name",
         "bucket",
@@ -74,6 +75,11 @@ class LookoutEquipmentStartDataIngestionJobOperator(BdaKindOperator):
     def own_token(self) -> str | None:
         """The token the Dag author chose, if any."""
         return self.client_token
+
+    @property
+    def input_s3_uri(self) -> str:
+        """Where the sensor data lie, as one URI."""
+        return f"s3://{self.bucket}/{self.prefix or ''}"
 
     def request(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - the base's signature
         """Build the request of StartDataIngestionJob."""

@@ -50,6 +50,7 @@ class BdaConfidenceBranchOperator(BdaAwsOperator, BranchMixIn):
     template_fields: Sequence[str] = ("results", *BdaAwsOperator.aws_template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"results": "json"}
     ui_color = "#f3e3c3"
+    lineage_inputs = ("results",)
 
     def __init__(
         self,
@@ -130,6 +131,8 @@ class BdaApplyCorrectionsOperator(BdaAwsOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"documents": "json"}
     ui_color = "#f3e3c3"
+    lineage_inputs = ("documents",)
+    lineage_outputs = ("corrected", "ground_truth_s3_uri")
 
     def __init__(
         self,
@@ -172,6 +175,7 @@ class BdaApplyCorrectionsOperator(BdaAwsOperator):
             truth += pairs
             fields += changed
         self.log.info("%s fields of %s documents were corrected", fields, len(corrected))
+        self.lineage_note({"corrected": corrected})
         return {
             "documents": len(corrected),
             "fields": fields,

@@ -65,6 +65,9 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"results": "json"}
     ui_color = "#d5e2ee"
+    lineage_inputs = ("results",)
+    lineage_outputs = ("dataset_s3_uri",)
+    lineage_rows = "rows"
 
     def __init__(
         self,
@@ -153,6 +156,7 @@ class BdaResultsToParquetOperator(BdaAwsOperator):
             self.log.info("%s: %s rows; COPY by %s", name, f"{table['rows']:,}", table["manifest_s3_uri"])
             for field, count in table["misfits"].items():
                 self.log.warning("%s: %s values of %s do not fit its type and are null", name, count, field)
+        self.lineage_note(report)
         return report
 
     def _written(self, write: Callable[..., dict[str, Any]], s3: Any, **arguments: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from airflow_provider_bda.jobs.event import JobEvent, job_result
 from airflow_provider_bda.jobs.kind import JobKind, method_name
 from airflow_provider_bda.operators._aws import execution_limit
 from airflow_provider_bda.operators._base import TRIGGER_MARGIN
+from airflow_provider_bda.operators._lineage import Lineage
 from airflow_provider_bda.operators._resume import (
     ask_once,
     is_good,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class BdaJobSensor(BaseSensorOperator):
+class BdaJobSensor(Lineage, BaseSensorOperator):
     """Wait for a job that something else submitted.
 
     Also takes Airflow's own ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` (which skips on every
@@ -70,6 +71,7 @@ class BdaJobSensor(BaseSensorOperator):
     fail_on_partial: bool = False
     #: URL of an SQS queue whose events say which job to ask for next, for a kind that sends events.
     completion_queue: str | None = None
+    lineage_outputs = ("output_s3_uri",)
     template_fields: Sequence[str] = ("handle", "aws_conn_id", "region_name", "verify", "botocore_config")
 
     def __init__(
@@ -191,12 +193,15 @@ class BdaJobSensor(BaseSensorOperator):
             return self._finish(ask_once(wait, lambda: self._describe(wait.handle), failure, self._log_note))
 
     def _finish(self, event: JobEvent) -> dict[str, Any]:
+        result = job_result(self.job, event)
+        self.lineage_note(result)
         if not is_good(event, fail_on_partial=self.fail_on_partial):
             raise self._error(event)
-        return job_result(self.job, event)
+        return result
 
     def _error(self, event: JobEvent) -> BdaJobError | AirflowSkipException:
         error = job_error(self.job, event)
+        self.lineage_note(error.facts())
         return AirflowSkipException(str(error)) if self.soft_fail else error
 
     @contextmanager

@@ -25,6 +25,7 @@ from airflow_provider_bda.hooks.bedrock_async_invoke import BedrockAsyncInvokeHo
 from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.jobs.selection import Selection
 from airflow_provider_bda.operators._base import TRIGGER_MARGIN
+from airflow_provider_bda.operators._lineage import Lineage
 from airflow_provider_bda.triggers.async_invoke_list import AsyncInvokeListTrigger
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
@@ -36,7 +37,7 @@ __all__ = ["BedrockAsyncInvokeListSensor"]
 _STATUSES = ("InProgress", "Completed", "Failed")
 
 
-class BedrockAsyncInvokeListSensor(BaseSensorOperator):
+class BedrockAsyncInvokeListSensor(Lineage, BaseSensorOperator):
     """Wait until every selected asynchronous invoke has ended (ListAsyncInvokes).
 
     The list is asked for anew each time, whole: one call a page, however many invokes. Without

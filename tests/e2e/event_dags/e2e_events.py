@@ -28,6 +28,18 @@ with DAG("e2e_hears", schedule=None, params={"input_s3_uri": Param("", type="str
         retries=0,
     )
 
+#: Nothing of it is heard of: whoever counts events counts the others.
+with DAG("e2e_lineage", schedule=None, params={"input_s3_uri": Param("", type="string")}):
+    BdaInvokeOperator(
+        task_id="extract",
+        input_s3_uri="{{ params.input_s3_uri }}",
+        output_s3_uri="s3://bda-e2e/out/lineage/",
+        project="e2e",
+        poll_interval=1,
+        deferrable=True,
+        retries=0,
+    )
+
 for dag_id, asset in (("e2e_after_ours", EXTRACTED), ("e2e_after_theirs", DONE)):
     with DAG(dag_id, schedule=[asset]):
 
