@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_bda.batch.layout import BatchLayout
 from airflow_provider_bda.batch.reason import reason_of
@@ -20,6 +20,8 @@ from airflow_provider_bda.ui.reading import FAILURES, ReadError, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from airflow_provider_bda.ui.reading import Listed
 
 #: Seconds a running batch's progress is believed.
 PROGRESS_TTL = 2.0
@@ -33,13 +35,15 @@ _LOOKED_AT = 8
 #: Seconds by which the clocks of worker, triggerer and S3 may differ.
 _SKEW = 60.0
 _PARTS = Kept(2 * MAX_ROWS, FAILURES)
+#: Rows of single documents, out of parts that were not parsed.
+_FOUND = Kept(1_000, FAILURES)
+_DECODE = json.JSONDecoder().raw_decode
 _PART = re.compile(r"part-(\d{5,})\.jsonl$")
 COUNTS = ("total", "succeeded", "failed", "rejected", "skipped", "running", "waiting")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A document of a batch.
+class Row(NamedTuple):
+    """A document of a batch; a tuple, for they are made by the ten thousand.
 
     :param status: one of the results', or "running" or "waiting".
     :param reason: why it failed, in the words it was told in.
@@ -53,12 +57,11 @@ class Row:
     reason: str
     group: str
     seconds: float | None
-    told: bytes | dict[str, Any]
+    told: str | dict[str, Any]
 
     def whole(self) -> dict[str, Any]:
         """Answer every column."""
-        found = json.loads(self.told) if isinstance(self.told, bytes) else self.told
-        return found if isinstance(found, dict) else {}
+        return _parsed(self.told) if isinstance(self.told, str) else self.told
 
 
 @dataclass(slots=True)
@@ -136,11 +139,7 @@ class Batch:
 
         :raises ReadError: S3 refused or did not answer.
         """
-        parts = {
-            int(found[1]): entry
-            for entry in self.source.list(self.layout.parts, most=1_000)
-            if (found := _PART.search(entry.uri))
-        }
+        parts = self._parts()
         answer = Rows()
         open_ones = [] if over else self._open(parts)
         for number in sorted({*parts, *open_ones}):
@@ -159,14 +158,40 @@ class Batch:
         return answer
 
     def row(self, document_id: str, *, over: bool) -> Row | None:
-        """Find one document's row."""
-        return next((row for row in self.rows(over=over).rows if row.document_id == document_id), None)
+        """Find one document's row; of a part that nobody has looked through yet, its line alone is parsed."""
+        if not over:
+            return next((row for row in self.rows(over=over).rows if row.document_id == document_id), None)
+        passed = 0
+        for _, (uri, etag, _) in sorted(self._parts().items()):
+            key = (self.source, uri, etag)
+            row: Row | None
+            if (kept := _PARTS.last(key)) is not None:
+                row = next((row for row in kept[1] if row.document_id == document_id), None)
+                passed += len(kept[1])
+            else:
+                row, rows = _FOUND.get((*key, document_id), partial(self._found, uri, document_id), 3600.0)
+                passed += rows
+            if row is not None or passed >= MAX_ROWS:
+                return row
+        return None
+
+    def _found(self, uri: str, document_id: str) -> tuple[tuple[Row | None, int], int]:
+        part = self.source.fetch(uri, MAX_PART)
+        told = line_of(part, document_id)
+        return (None if told is None else _row_of(told.decode(errors="replace")), part.count(b"\n")), 1
+
+    def _parts(self) -> dict[int, Listed]:
+        return {
+            int(found[1]): entry
+            for entry in self.source.list(self.layout.parts, most=1_000)
+            if (found := _PART.search(entry.uri))
+        }
 
     def lines(self, *, failures: bool) -> Iterator[bytes]:
         """Yield every row as a line, or those that are neither a success nor skipped."""
         for entry in self.source.list(self.layout.parts, most=100_000):
             for line in self.source.lines(entry.uri):
-                if not failures or _parsed(line).get("status") in UNDONE:
+                if not failures or _parsed(line.decode(errors="replace")).get("status") in UNDONE:
                     yield line + b"\n"
 
     def _open(self, parts: Mapping[int, Any]) -> list[int]:
@@ -202,7 +227,8 @@ class Batch:
         }
 
     def _part(self, uri: str) -> tuple[list[Row], int]:
-        rows = [_row_of(line) for line in self.source.fetch(uri, MAX_PART).splitlines() if line.strip()]
+        part = self.source.fetch(uri, MAX_PART).decode(errors="replace")
+        rows = [_row_of(line) for line in part.split("\n") if line]
         return rows, len(rows)
 
     def _json(self, uri: str, ttl: float) -> dict[str, Any]:
@@ -213,6 +239,21 @@ class Batch:
         except ValueError:
             raise ReadError(f"{uri} is not JSON") from None
         return found if isinstance(found, dict) else {}
+
+
+def line_of(part: bytes, document_id: str) -> bytes | None:
+    """Find a document's line in a part of the results, None if it has none."""
+    # As a string it may stand in another column, or in another document's line, too.
+    for written in {json.dumps(document_id).encode(), json.dumps(document_id, ensure_ascii=False).encode()}:
+        place = part.find(written)
+        while place >= 0:
+            begin = part.rfind(b"\n", 0, place) + 1
+            end = part.find(b"\n", place)
+            line = part[begin : end if end >= 0 else len(part)]
+            if _parsed(line.decode(errors="replace")).get("document_id") == document_id:
+                return line
+            place = part.find(written, begin + len(line))
+    return None
 
 
 def _summed(progress: dict[str, Any]) -> dict[str, Any]:
@@ -239,8 +280,8 @@ def group_of(error_type: Any, error_message: Any) -> str:
     )
 
 
-def _row_of(told: bytes | dict[str, Any]) -> Row:
-    found = _parsed(told) if isinstance(told, bytes) else told
+def _row_of(told: str | dict[str, Any]) -> Row:
+    found = _parsed(told) if isinstance(told, str) else told
     uri, seconds = str(found.get("input_s3_uri") or ""), found.get("seconds")
     status = str(found.get("status") or "")
     error = (found.get("error_type"), found.get("error_message"))
@@ -256,9 +297,10 @@ def _row_of(told: bytes | dict[str, Any]) -> Row:
     )
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parsed(line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        # Not json.loads: it asks first what it was given, which takes as long as reading it.
+        found, _ = _DECODE(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

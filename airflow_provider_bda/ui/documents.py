@@ -109,10 +109,13 @@ class Document:
             said.append(views.why_no_fields(segment.custom_output_status))
         if segment.paths.standard_output_path is None:
             said.append("The project asks for no standard output of this kind of file.")
+        why_no_picture = self._why_no_picture(results)
+        if not why_no_picture:
+            pages.expect()
         shown = {
             "index": index,
             "pages": views.segment_pages(standard, custom),
-            "picture": self._why_no_picture(results) or None,
+            "picture": why_no_picture or None,
             "blueprint": views.blueprint_view(segment)
             if custom
             else {"status": segment.custom_output_status},

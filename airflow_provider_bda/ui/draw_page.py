@@ -1,6 +1,7 @@
 """Draws one page of the file on standard input as PNG on standard output: a script, run in a process of its own.
 
-``draw_page.py KIND PAGE WIDTH``. It trusts nothing of the file and imports nothing of this package.
+On standard input stands a line of JSON (``kind``, ``page``, ``width``) and then the file. It trusts nothing of the file and
+imports nothing of this package. What it may need it imports before it is asked, while nobody waits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 import resource
 import sys
 from typing import Any, NoReturn
+
+import pypdfium2
+from PIL import Image
 
 MEMORY = 1536 * 1024 * 1024
 CPU_SECONDS = 12
@@ -24,8 +28,6 @@ def _fail(why: str) -> NoReturn:
 
 
 def _pdf(body: bytes, page: int, width: int) -> Any:
-    import pypdfium2  # noqa: PLC0415 - only what the file needs is imported
-
     document = pypdfium2.PdfDocument(body)
     if not 1 <= page <= len(document):
         _fail(f"the file has {len(document)} pages")
@@ -36,8 +38,6 @@ def _pdf(body: bytes, page: int, width: int) -> Any:
 
 
 def _picture(body: bytes, page: int, width: int) -> Any:
-    from PIL import Image  # noqa: PLC0415 - as above
-
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     picture = Image.open(io.BytesIO(body), formats=("PNG", "JPEG", "TIFF"))
     if picture.width * picture.height > MAX_PIXELS:
@@ -56,7 +56,11 @@ def main() -> None:
     """Draw."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    kind, page, width = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    line = sys.stdin.buffer.readline()
+    if not line:  # nobody asked: whoever would have is gone
+        return
+    asked = json.loads(line)
+    kind, page, width = asked["kind"], asked["page"], asked["width"]
     body = sys.stdin.buffer.read()
     try:
         picture = (_pdf if kind == "pdf" else _picture)(body, page, width)

@@ -1,7 +1,8 @@
 """Pictures of pages, drawn in a process of their own: what a stranger's file does to it ends with that process.
 
 The api-server never parses a document. The child has a limit of memory and of CPU seconds, and the parent one of
-time; the picture it answers is bounded too.
+time; the picture it answers is bounded too. Each child draws one page; the next one is started before it is needed, for
+its imports take longer than most pages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,9 @@ TIMEOUT = 15.0
 #: Children at once: pages are drawn for one person at a time in most offices.
 _TURN = threading.BoundedSemaphore(2)
 _PICTURES = Kept(48 * 1024 * 1024)
+#: A child that has imported what it needs, and waits; it ends with this process, whose end closes its input.
+_READY: deque[subprocess.Popen[bytes]] = deque()
+_STARTING = threading.Lock()
 _SCRIPT = Path(__file__).with_name("draw_page.py")
 DRAWN = frozenset({"pdf", "png", "jpg", "jpeg", "tif", "tiff"})
 
@@ -61,23 +67,70 @@ def _draw(body: bytes, kind: str, page: int) -> tuple[bytes, int]:
         )
     if not _TURN.acquire(timeout=TIMEOUT):
         raise NoPicture("the server is drawing other pages; try again")
+    child = _take()
     try:
-        # Its own file and no package: the child imports neither Airflow nor this package.
-        done = subprocess.run(
-            [sys.executable, "-I", str(_SCRIPT), kind, str(page), str(WIDTH)],
-            input=body,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-            env={},
-        )
+        asked = json.dumps({"kind": kind, "page": page, "width": WIDTH}).encode()
+        drawn, said = child.communicate(asked + b"\n" + body, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         raise NoPicture(f"the page took longer than {TIMEOUT:.0f} s to draw") from None
     finally:
+        _end(child)
         _TURN.release()
-    if done.returncode != 0:
-        raise NoPicture(_why(done.stderr))
-    return done.stdout, len(done.stdout)
+        expect()
+    if child.returncode != 0:
+        raise NoPicture(_why(said))
+    return drawn, len(drawn)
+
+
+def expect() -> None:
+    """Have a child ready for the next page, in a moment: somebody looks at a document."""
+    if not available():
+        return
+    with _STARTING:
+        while _READY and _READY[0].poll() is not None:
+            _end(_READY.popleft())
+        if not _READY:
+            _READY.append(_start())
+
+
+def _take() -> subprocess.Popen[bytes]:
+    """Answer a child that still lives."""
+    with _STARTING:
+        while _READY:
+            child = _READY.popleft()
+            if child.poll() is None:
+                return child
+            _end(child)
+    return _start()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # Its own file and no package: the child imports neither Airflow nor this package.
+    return subprocess.Popen(
+        [sys.executable, "-I", str(_SCRIPT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={},
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child, whatever it does, and leave nothing of it open."""
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with suppress(OSError):  # what it did not take any more
+                pipe.close()
+
+
+def forget() -> None:
+    """Forget every picture, and end the child that waits, for tests."""
+    _PICTURES.clear()
+    with _STARTING:
+        while _READY:
+            _end(_READY.popleft())
 
 
 def _why(said: bytes) -> str:

@@ -4,7 +4,7 @@ Every query is bound to the Dag in the path, which is the one that was authorize
 """
 
 # ruff: noqa: I002 - annotations are not postponed: FastAPI before 0.120 does not resolve those of a class that is a dependency.
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from airflow_provider_bda.ui import airflow_data as data
 from airflow_provider_bda.ui import monitor
 from airflow_provider_bda.ui.batches import Batch
 from airflow_provider_bda.ui.documents import Document, Hidden, Nothing, mode
-from airflow_provider_bda.ui.reading import ReadError, Source
+from airflow_provider_bda.ui.reading import ReadError, Source, all_of
 
 Text = Annotated[str, Query(max_length=300)]
 #: Blueprints of a batch, and fields of each, that a page tells of.
@@ -126,9 +126,15 @@ class Place:
         }
 
     def _batch_figures(self, batch: Batch, shown: dict[str, Any]) -> dict[str, Any]:
-        status = batch.status(over=self._over)
-        rows = batch.rows(over=self._settled(batch))
-        summary = batch.summary() if self._over else {}
+        status_of = partial(batch.status, over=self._over)
+        if self._over:
+            status, summary, rows, _ = all_of(
+                [status_of, batch.summary, partial(batch.rows, over=True), batch.plan]
+            )
+        else:
+            (status, _), summary, rows = all_of([status_of, batch.plan]), {}, None
+        if not summary:
+            rows = batch.rows(over=False)
         figures = self._figures(monitor.batch_entries(rows))
         counts = rows.counts()
         left_out = _left_out(batch)

@@ -63,7 +63,7 @@ def measure(client: Any, rounds: int, path: str, query: dict[str, Any]) -> dict[
     for _ in range(rounds):
         reading.forget()
         open_segments.forget()
-        for kept in (batches._PARTS, monitor._STATUSES, pages._PICTURES):
+        for kept in (batches._PARTS, batches._FOUND, monitor._STATUSES, pages._PICTURES):
             kept.clear()
         for seconds in took.values():
             began, cpu = time.perf_counter(), time.process_time()

@@ -261,6 +261,15 @@ def ui(ui_world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleName
     return ui_world
 
 
+@pytest.fixture(autouse=True)
+def no_child_is_left() -> Iterator[None]:
+    """End the process that waits to draw the next page."""
+    from airflow_provider_bda.ui import pages
+
+    yield
+    pages.forget()
+
+
 def forget() -> None:
     """Let the monitor forget what it has read."""
     from airflow_provider_bda.ui import batches, monitor, open_segments, reading
@@ -268,6 +277,7 @@ def forget() -> None:
     reading.forget()
     open_segments.forget()
     batches._PARTS.clear()
+    batches._FOUND.clear()
     monitor._STATUSES.clear()
 
 

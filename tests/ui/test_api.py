@@ -283,6 +283,32 @@ def test_documents_are_searched_filtered_sorted_and_paged_at_the_server(ui, ada)
     assert [row["id"] for row in rows(q=one)["rows"]] == [one]
 
 
+def test_a_document_is_the_same_whether_or_not_its_part_was_read_before(ui, ada):
+    def document(of):
+        query = {"run_id": ui.made.run_id, "task_id": "whole", "document_id": of}
+        return ada.get("/bda/api/dags/made_dag/document", params=query)
+
+    rows = get(ada, "made_dag", "documents", ui.made, "whole").json()["rows"]
+    listed = [document(row["id"]).json() for row in rows[:3]]
+    forget()
+    assert [document(row["id"]).json() for row in rows[:3]] == listed
+    assert [one["name"] for one in listed] == [row["name"] for row in rows[:3]]
+    # A document's name is no document's id, though it stands in its line.
+    assert document(rows[0]["name"]).status_code == 404
+
+
+def test_a_line_is_found_by_the_id_of_its_document_only():
+    from airflow_provider_bda.ui.batches import line_of
+
+    lines = [{"document_id": "a", "extra": "b"}, {"document_id": "b", "note": "c"}, {"document_id": "\u00e4"}]
+    part = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    assert [json.loads(line_of(part, line["document_id"])) for line in lines] == lines
+    assert line_of(part, "c") is None
+    assert line_of(part.rstrip(), "\u00e4") == json.dumps(lines[2]).encode()
+    assert line_of(json.dumps(lines[2], ensure_ascii=False).encode(), "\u00e4") is not None
+    assert line_of(b'{"document_id": "a"\n', "a") is None
+
+
 def test_downloads_have_every_row_or_the_failures(ui, ada):
     answer = get(ada, "made_dag", "download", ui.made, "whole")
     rows = [json.loads(line) for line in answer.text.splitlines()]

@@ -244,6 +244,21 @@ def test_a_huge_page_is_drawn_small():
     assert picture.width <= pages.WIDTH + 1
 
 
+def test_a_child_waits_for_the_next_page_and_one_that_died_meanwhile_is_not_asked():
+    pages.expect()
+    (waiting,) = pages._READY
+    pages.draw(object(), huge_page(), "pdf", 1)
+    assert waiting.returncode == 0
+    (another,) = pages._READY
+    another.kill()
+    another.wait()
+    pages.draw(object(), huge_page(), "pdf", 1)
+    pages.expect()
+    assert [child.poll() for child in pages._READY] == [None]
+    pages.forget()
+    assert not pages._READY
+
+
 def test_a_page_that_takes_too_long_is_given_up(monkeypatch, tmp_path):
     slow = tmp_path / "slow.py"
     slow.write_text("import time; time.sleep(60)")
