@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e e2e-lowest lint format docs site dist bench pins clean
+.PHONY: help demo ui test test-lowest e2e chaos e2e-lowest lint format docs site dist matrix bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -34,10 +34,14 @@ test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
 # of kinds deferred only: on a worker the operators' own tests have them.
 test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without the tests of emulator and release)
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal -o cache_dir=.venv-lowest/.pytest_cache \
-		$(addprefix --ignore tests/,emulator results benchmarks docs release) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
+		$(addprefix --ignore tests/,emulator results benchmarks docs release e2e) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
 
 e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium and PostgreSQL where installed)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
+
+chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (an hour); writes docs/faults.md
+	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 $(BIN)/python -m pytest -p no:randomly \
+		tests/e2e/faults tests/e2e/test_survival.py tests/e2e/test_batch.py $(ARGS)
 
 e2e-lowest: $(LOWEST) ## Those about waiting, on the lowest versions
 	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)
@@ -64,6 +68,10 @@ site: $(NEWEST) ## Build the documentation, build/site/index.html; a warning is 
 
 dist: $(NEWEST) ## Build sdist and wheel, and check what is in them
 	@$(BIN)/python -m release.dist
+
+matrix: $(NEWEST) ## Test the wheel on every Airflow and Python we promise, as far as they are here (an hour)
+	@mkdir -p build
+	@$(BIN)/python -m release.matrix $(ARGS)
 
 bench: $(NEWEST) ## Measure waiting against the Amazon provider's way
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -67,6 +67,8 @@ _TRANSIENT = frozenset(
         "InternalServerError",
         "InternalServerException",
         "RequestExpired",
+        # This machine's clock, or the service's, is set right some day.
+        "RequestTimeTooSkewed",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",

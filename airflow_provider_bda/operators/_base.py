@@ -21,6 +21,7 @@ from airflow_provider_bda.jobs.kind import JobKind, Outcome, method_name
 from airflow_provider_bda.operators._assets import announce
 from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
 from airflow_provider_bda.operators._identity import BackPressure, SavedJob, obtain_job, saved_handle
+from airflow_provider_bda.operators._lookups import before_submit
 from airflow_provider_bda.operators._resume import (
     ask_once,
     is_good,
@@ -194,7 +195,8 @@ class BdaJobOperator(BdaAwsOperator):
             raise
 
     def _run(self, context: Any, deadline: float) -> Any:
-        request = self.request(context)
+        with before_submit(self.job.name):
+            request = self.request(context)
         try:
             job, seen = obtain_job(self, context, request, deadline)
         except BackPressure as busy:

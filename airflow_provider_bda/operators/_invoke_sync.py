@@ -31,10 +31,12 @@ from airflow_provider_bda.exceptions import (
     BdaJobTimeout,
 )
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import STALE_CREDENTIALS, CallError, Nature
 from airflow_provider_bda.links import BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
 from airflow_provider_bda.operators._identity import QUOTA
+from airflow_provider_bda.operators._lookups import before_submit
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.results.custom import CustomOutput
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
@@ -156,7 +158,9 @@ class BdaInvokeSyncOperator(DataAutomationRequest, BdaAwsOperator):
         self._check(everything=True)
         wait = self.wait_timeout.total_seconds() if self.wait_timeout else DEFAULT_WAIT
         seconds = min([wait, *execution_limit(self)])
-        request = {"inputConfiguration": self._input(context), **self.processing()}
+        with before_submit(DATA_AUTOMATION.name):
+            processing = self.processing()
+        request = {"inputConfiguration": self._input(context), **processing}
         if self.output_s3_uri is not None:
             request["outputConfiguration"] = {"s3Uri": self.output_s3_uri.rstrip("/")}
         answer = self._call(request, seconds)

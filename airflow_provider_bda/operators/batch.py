@@ -41,9 +41,11 @@ from airflow_provider_bda.batch.store import S3Store, StoreError
 from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaEventError, BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook
 from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
+from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.links import BdaMonitorLink, BdaOutputLink, BdaProjectLink
 from airflow_provider_bda.operators._assets import announce
 from airflow_provider_bda.operators._aws import BdaAwsOperator, wait_seconds
+from airflow_provider_bda.operators._lookups import before_submit
 from airflow_provider_bda.operators._purge import BdaPurgeOperator
 from airflow_provider_bda.operators._request import DataAutomationRequest
 from airflow_provider_bda.operators._resume import traceback_of, trigger_failure
@@ -381,7 +383,9 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
     def _draft(self, context: Any) -> Run:
         """Answer the run's orders as far as they are this try's own."""
         now = time.time()
-        request = self.processing() | notification_and_tags(
+        with before_submit(DATA_AUTOMATION.name):
+            processing = self.processing()
+        request = processing | notification_and_tags(
             context, self.tags, event_bridge_enabled=bool(self.completion_queue) or self.event_bridge_enabled
         )
         return Run(

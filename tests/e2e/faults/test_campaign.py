@@ -1,0 +1,234 @@
+"""Troubles by moments for three kinds of jobs and the batch: nothing lost, nothing paid twice, and words to act on.
+
+No Airflow is started: what surrounds a task is ours, the operators, triggers, clients and connections are real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_bda._compat import AirflowFailException, TaskDeferred
+from airflow_provider_bda.batch import engine as engine_module
+from airflow_provider_bda.batch import iter_results
+from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.operators.batch import BdaBatchOperator
+from tests.e2e.faults.campaign import ENDED, FILES, MOMENTS, RUNS, SUBMIT, TROUBLES, Scene, Trouble
+from tests.e2e.faults.gate import Gate
+from tests.e2e.faults.trial import live
+from tests.fakes import FakeRun, in_triggerer, stored
+from tests.operators.conftest import aws, running_emulator, triggerer_loop
+from tests.pdf import a_pdf
+from tests.samples import SAMPLES
+
+__all__ = ["aws", "running_emulator", "triggerer_loop"]
+
+#: One that has events, one that can list, one that can stop.
+KINDS = ("data_automation", "async_invoke", "knowledge_base_ingestion")
+#: Whether every kind lives through everything.
+CHAOS = bool(os.environ.get("BDA_CHAOS"))
+DOCUMENTS = 6
+#: Seconds a try may take in which a trouble lasts; else it has time enough on the slowest machine.
+SHORT, LONG = 1.5, 60.0
+CASES = [
+    pytest.param(name, moment, lasts, id=f"{name}, {moment}, {'lasts' if lasts else 'passes'}")
+    for name, trouble in TROUBLES.items()
+    for moment in trouble.moments
+    for lasts in ((False, True) if trouble.lasting else (False,))
+]
+
+
+@pytest.fixture(scope="session")
+def gate(running_emulator):
+    gate = Gate(int(running_emulator.endpoint_url.rsplit(":", 1)[1]))
+    yield gate
+    gate.shut()
+
+
+@pytest.fixture(autouse=True)
+def quick(aws, gate, triggerer_loop, monkeypatch):
+    """Pauses of minutes are none here; the way to the service leads through the gate."""
+    from airflow_provider_bda.operators import _identity
+    from airflow_provider_bda.waiting import poller
+
+    monkeypatch.setattr("airflow_provider_bda.jobs.decision.PERMANENT_MUST_PERSIST", 0.3)
+    monkeypatch.setattr(_identity, "PATIENCE", 0.2)
+    monkeypatch.setattr(_identity, "PAUSE", (0.05, 0.1))
+    monkeypatch.setattr(engine_module, "INTERVAL", (0.05, 0.1))
+    monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
+    monkeypatch.setattr("tests.fakes.RUN", triggerer_loop.run)
+    poller._POLLERS.clear()
+    connection = aws.connection()
+    endpoint = f"http://localhost:{gate.port}"
+    connection["extra"] = json.loads(json.dumps(connection["extra"]).replace(aws.endpoint_url, endpoint))
+    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+
+@pytest.fixture
+def scene(aws, gate):
+    scene = Scene(aws, gate, pytest.MonkeyPatch(), {}, {})
+    yield scene
+    scene.mend()
+
+
+@pytest.fixture(scope="module")
+def book():
+    """What came of each trial; written as a page of the docs where ``make chaos`` asks for it."""
+    lines = []
+    yield lines
+    if page := os.environ.get("BDA_FAULTS_PAGE"):
+        Path(page).write_text(page_of(lines))
+
+
+def noted(book, what, name, moment, lasts, told, jobs):
+    book.append((name, moment, lasts, what, len(told.errors) + (told.result is not None), jobs, told.errors))
+
+
+@pytest.mark.parametrize("kind_name", KINDS)
+@pytest.mark.parametrize(("name", "moment", "lasts"), CASES)
+def test_a_job_is_bought_once_and_ends_well_whatever_happens(
+    aws, scene, book, kind_name, name, moment, lasts
+):
+    if kind_name != KINDS[0] and not CHAOS and (moment != RUNS or lasts):
+        pytest.skip("make chaos does")
+    sample, trouble = SAMPLES[kind_name], TROUBLES[name]
+    sample.arrange(aws)
+    kind = sample.kind
+    asks = (kind.describe, *((kind.list_operation,) if kind.list_operation else ()))
+    scene.operations = {SUBMIT: (kind.start,), RUNS: asks, ENDED: asks}
+    scene.pending = sample.answer(min(kind.pending))
+    aws.settings.duration = 0.0 if moment == ENDED else 0.3
+
+    def make(**more):
+        # The try in which it lasts ends soon; the one after has all the time it needs.
+        limit = SHORT if lasts and not scene.mended else LONG
+        return sample.operator(deferrable=True, wait_timeout=limit, **more)
+
+    told = live(make, scene, trouble, moment, lasts=lasts)
+    noted(book, kind.title, name, moment, lasts, told, len(sample.jobs(aws)))
+    if moment == SUBMIT and trouble.refused:
+        assert told.is_final
+        assert not sample.jobs(aws)
+        assert "nothing was submitted" in str(told.errors[-1])
+        return
+    assert told.result is not None, told.errors
+    assert told.result["status"] in kind.succeeded
+    (job,) = sample.jobs(aws)
+    assert any(value.endswith(job.id) for value in told.result["handle"].values())
+    for error in told.errors:
+        assert not isinstance(error, AirflowFailException), error
+        assert "retry" in str(error), error
+        assert moment == SUBMIT or job.id in str(error), error
+
+
+BATCH_CASES = [
+    pytest.param(name, moment, lasts, id=f"{name}, {moment}, {'lasts' if lasts else 'passes'}")
+    for name, trouble in TROUBLES.items()
+    for moment in (SUBMIT, RUNS, FILES)
+    if moment in trouble.moments or (moment == FILES and trouble.moments == MOMENTS)
+    for lasts in ((False, True) if trouble.lasting else (False,))
+]
+
+
+@pytest.mark.parametrize(("name", "moment", "lasts"), BATCH_CASES)
+def test_a_batch_does_each_document_once_whatever_happens(aws, scene, book, name, moment, lasts):
+    trouble, s3 = TROUBLES[name], aws.client("s3")
+    for number in range(DOCUMENTS):
+        s3.put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=a_pdf(number))
+    scene.operations = {
+        SUBMIT: ("InvokeDataAutomationAsync",),
+        RUNS: ("GetDataAutomationStatus",),
+        FILES: ("s3:GET", "s3:PUT"),
+    }
+    scene.pending = {"status": "InProgress"}
+    aws.settings.duration = 0.3
+    sample = SAMPLES["data_automation"]
+
+    def make(**more):
+        return BdaBatchOperator(
+            task_id="a_batch",
+            source=[f"s3://documents/in/{number}.pdf" for number in range(DOCUMENTS)],
+            output_s3_uri="s3://documents/out",
+            project=sample.arguments["project"],
+            deferrable=True,
+            wait_timeout=SHORT if lasts and not scene.mended else LONG,
+            **more,
+        )
+
+    told = live(make, scene, trouble, moment, lasts=lasts)
+    noted(book, "Batch", name, moment, lasts, told, len(aws.jobs()))
+    assert told.result is not None, told.errors
+    rows = list(iter_results(told.result["batch_s3_uri"]))
+    assert [row.status for row in rows] == ["succeeded"] * DOCUMENTS
+    assert len(aws.jobs()) == told.result["jobs_submitted"] == DOCUMENTS
+    for error in told.errors:
+        assert not isinstance(error, AirflowFailException), error
+        assert "retry" in str(error), error
+
+
+def test_a_queue_that_is_down_changes_nothing_but_the_moment(aws, scene):
+    sample = SAMPLES["data_automation"]
+    queue = aws.client("sqs").create_queue(QueueName="ends")["QueueUrl"]
+    aws.fault(Fault(operation="sqs:*", error="ServiceUnavailable", status=503))
+    aws.settings.duration = 0.3
+    trouble = Trouble("the queue of the ends is down", lambda *_: None)
+
+    def make(**more):
+        return sample.operator(deferrable=True, completion_queue=queue, wait_timeout=LONG, **more)
+
+    told = live(make, scene, trouble, RUNS, lasts=False)
+    assert told.result is not None
+    assert not told.errors
+    assert len(aws.jobs()) == 1
+
+
+@pytest.mark.parametrize("kind_name", KINDS)
+def test_a_triggerer_that_is_away_loses_nothing(aws, scene, triggerer_loop, kind_name):
+    """Its triggers end with it; another one builds them anew from the database, minutes later."""
+    sample = SAMPLES[kind_name]
+    sample.arrange(aws)
+    aws.settings.duration = 0.5
+    run = FakeRun(lambda **more: sample.operator(deferrable=True, wait_timeout=LONG, **more))
+    op, context = run.next_try()
+    with pytest.raises(TaskDeferred) as deferred:
+        op.execute(context)
+    trigger = deferred.value.trigger
+
+    async def killed():
+        async with asyncio.timeout(0.2):
+            async for _ in stored(trigger).run():
+                pytest.fail("it has ended before it was killed")
+
+    with pytest.raises(TimeoutError):
+        triggerer_loop.run(killed())
+    aws.settle()
+    event = in_triggerer(stored(trigger))
+    kwargs = {"event": json.loads(json.dumps(event.payload))}
+    result = sample.operator().resume_execution(deferred.value.method_name, kwargs, context)
+    assert result["status"] in sample.kind.succeeded
+    assert len(sample.jobs(aws)) == 1
+
+
+def page_of(lines):
+    """Make the page of the docs."""
+    head = [
+        "# What goes wrong, and what comes of it",
+        "",
+        "<!-- written by `make chaos` -->",
+        "Each line was lived through over HTTP by the operator, its trigger and its retries: *passes* by itself, or *lasts* until the",
+        "try has failed and somebody has mended it. Jobs are those the service was paid for.",
+        "",
+        "| what | when | | task | tries | jobs | what the failing try says |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    body = [
+        f"| {TROUBLES[name].title} | {moment} | {'lasts' if lasts else 'passes'} | {what} | {tries} | {jobs} "
+        f"| {', '.join(dict.fromkeys(type(error).__name__ for error in errors))} |"
+        for name, moment, lasts, what, tries, jobs, errors in lines
+    ]
+    return "\n".join([*head, *body]) + "\n"
