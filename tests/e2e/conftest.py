@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from demo.airflow_process import RealAirflow
 
 BUCKET = "bda-e2e"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Fewer worker slots than any test defers tasks.
 PARALLELISM = 2
 #: A component that was killed is missed within seconds, not after Airflow's half a minute or five.
@@ -65,6 +68,22 @@ def airflow(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             running.rest.wait_for_dag(dag_id)
         yield running
     assert running.processes() == []
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        reason = "there is no chromium (apt-get install chromium)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield running
+        running.close()
 
 
 class Jobs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 #: Where pictures of the pages go, for the docs; nowhere by default.
 PICTURES = os.environ.get("BDA_UI_PICTURES")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 #: Seconds for the runs the pages are about; a quiet machine needs twenty.
@@ -86,22 +84,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
             names=list(documents),
             kind_names=[name for name in kinds if name != "letter.txt"],
         )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        reason = "there is no chromium (apt-get install chromium)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield running
-        running.close()
 
 
 class Window:

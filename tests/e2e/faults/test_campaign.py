@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_bda._compat import AirflowFailException, TaskDeferred
 from airflow_provider_bda.batch import engine as engine_module
 from airflow_provider_bda.batch import iter_results
+from airflow_provider_bda.batch import store as store_module
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.operators.batch import BdaBatchOperator
 from tests.e2e.faults.campaign import ENDED, FILES, MOMENTS, RUNS, SUBMIT, TROUBLES, Scene, Trouble
@@ -59,6 +60,8 @@ def quick(aws, gate, triggerer_loop, monkeypatch):
     monkeypatch.setattr(_identity, "PATIENCE", 0.2)
     monkeypatch.setattr(_identity, "PAUSE", (0.05, 0.1))
     monkeypatch.setattr(engine_module, "INTERVAL", (0.05, 0.1))
+    monkeypatch.setattr(store_module, "PATIENCE", 1.0)
+    monkeypatch.setattr(store_module, "LONGEST_PAUSE", 0.1)
     monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     monkeypatch.setattr("tests.fakes.RUN", triggerer_loop.run)
     poller._POLLERS.clear()
