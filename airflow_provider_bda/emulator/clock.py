@@ -30,6 +30,9 @@ class Clock(Protocol):
     def on_settle(self, hook: Callable[[], None]) -> Callable[[], None]:
         """Call ``hook`` before time is moved by hand; answer what takes the hook away again."""
 
+    def catch_up(self, timeout: float) -> bool:
+        """Wait until nothing that has fallen due is left to be called; answer whether that is so."""
+
     def close(self) -> None:
         """Stop calling back."""
 
@@ -42,6 +45,7 @@ class SystemClock:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
+        self._calling = False
         self._thread: threading.Thread | None = None
 
     def now(self) -> float:
@@ -57,18 +61,26 @@ class SystemClock:
                 self._thread = threading.Thread(target=self._run, name="bda-emulator-clock", daemon=True)
                 self._thread.start()
             heapq.heappush(self._heap, (when, next(self._order), callback))
-            self._changed.notify()
+            self._changed.notify_all()
 
     def on_settle(self, hook: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - this time is never moved
         """Do nothing: nobody moves this clock by hand."""
         return lambda: None
+
+    def catch_up(self, timeout: float) -> bool:
+        """Wait until nothing that has fallen due is left to be called; answer whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._calling and not self._is_due(), timeout)
+
+    def _is_due(self) -> bool:
+        return bool(self._heap) and self._heap[0][0] <= self.now()
 
     def close(self) -> None:
         """Stop the thread; what is still due is dropped."""
         with self._changed:
             self._closed = True
             self._heap.clear()
-            self._changed.notify()
+            self._changed.notify_all()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -76,11 +88,14 @@ class SystemClock:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._closed and (not self._heap or self._heap[0][0] > self.now()):
+                self._calling = False
+                self._changed.notify_all()
+                while not self._closed and not self._is_due():
                     self._changed.wait(self._heap[0][0] - self.now() if self._heap else None)
                 if self._closed:
                     return
                 callback = heapq.heappop(self._heap)[2]
+                self._calling = True
             _call(callback)
 
 
@@ -110,6 +125,10 @@ class ManualClock:
         """Wait for the owner's running work before time moves."""
         self._hooks.append(hook)
         return lambda: self._hooks.remove(hook)
+
+    def catch_up(self, timeout: float) -> bool:  # noqa: ARG002 - nothing happens here but in advance()
+        """Answer that nothing is late: what falls due is called in :meth:`advance`."""
+        return True
 
     def advance(self, seconds: float) -> None:
         """Move time on and run, in order and in this thread, everything that falls due.

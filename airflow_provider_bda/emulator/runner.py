@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ Lane = tuple[str, str, str, str]
 _EARLY = frozenset({"Created", "STARTING"})
 #: The status of something that is gone: nobody can ask for it.
 GONE = "GONE"
+#: Seconds within which the emulator comes to rest.
+SETTLE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +202,16 @@ class JobRunner:
                 self._fill(lane)
 
     def settle(self) -> None:
-        """Wait until the worker threads have nothing left to do."""
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._busy == 0, timeout=60):
-                raise TimeoutError("the emulator's worker threads did not finish within 60 seconds")
+        """Wait until the worker threads have nothing left to do, and no job whose time has come is yet to end."""
+        give_up = time.monotonic() + SETTLE
+        while True:
+            with self._idle:
+                # Neither can bring about the other while we hold the lock that both need.
+                if self._busy == 0 and self._clock.catch_up(0.0):
+                    return
+                idle = self._idle.wait_for(lambda: self._busy == 0, timeout=SETTLE)
+            if not idle or not self._clock.catch_up(SETTLE) or time.monotonic() > give_up:
+                raise TimeoutError(f"the emulator did not come to rest within {SETTLE:.0f} seconds")
 
     def reset(self) -> None:
         """Forget every job; what is still being worked on ends without effect on the new state."""
