@@ -108,10 +108,11 @@ def in_triggerer(trigger, limit=30.0):
     return RUN(first())
 
 
-def live_through(make, context, limit=30.0):
+def live_through(make, context, limit=30.0, on_defer=lambda trigger: None):
     """Run a task to its end, as Airflow does: on a worker, in the triggerer, on another worker, and so on.
 
     :param make: builds the operator anew, as each worker does.
+    :param on_defer: called with each trigger before the triggerer runs it.
     """
     from airflow_provider_bda._compat import TaskDeferred
 
@@ -121,6 +122,8 @@ def live_through(make, context, limit=30.0):
         try:
             return step(*arguments)
         except TaskDeferred as deferred:
-            event = in_triggerer(stored(deferred.trigger), limit)
+            trigger = stored(deferred.trigger)
+            on_defer(trigger)
+            event = in_triggerer(trigger, limit)
             kwargs = {"event": json.loads(json.dumps(event.payload))}
             step, arguments = make().resume_execution, (deferred.method_name, kwargs, context)

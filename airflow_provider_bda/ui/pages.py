@@ -87,21 +87,23 @@ def expect() -> None:
     if not available():
         return
     with _STARTING:
-        while _READY and _READY[0].poll() is not None:
-            _end(_READY.popleft())
-        if not _READY:
-            _READY.append(_start())
+        _READY.append(_waiting() or _start())
 
 
 def _take() -> subprocess.Popen[bytes]:
     """Answer a child that still lives."""
     with _STARTING:
-        while _READY:
-            child = _READY.popleft()
-            if child.poll() is None:
-                return child
-            _end(child)
-    return _start()
+        return _waiting() or _start()
+
+
+def _waiting() -> subprocess.Popen[bytes] | None:
+    """Take the child that waits out of its place, if it still lives."""
+    while _READY:
+        child = _READY.popleft()
+        if child.poll() is None:
+            return child
+        _end(child)
+    return None
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bda._compat import AirflowFailException, TaskDeferred
+from airflow_provider_bda._compat import AirflowFailException
 from airflow_provider_bda.exceptions import BdaError
 from airflow_provider_bda.triggers.timer import TimerTrigger
 from tests.e2e.faults.campaign import ENDED, FILES, RUNS, SUBMIT, Scene, Trouble
-from tests.fakes import FakeRun, in_triggerer, stored
+from tests.fakes import FakeRun, live_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +49,17 @@ def live(make: Callable[..., Any], scene: Scene, trouble: Trouble, moment: str, 
             begun = True
             trouble.begin(scene, moment, lasts)
 
+    def deferred(trigger: Any) -> None:
+        # One that only lets time pass: nothing has been submitted yet.
+        if not isinstance(trigger, TimerTrigger):
+            for at in (RUNS, ENDED, FILES):
+                begin(at)
+
     for _ in range(TRIES):
         _, context = run.next_try()
         begin(SUBMIT)
         try:
-            told.result = _a_try(make, run, context, begin)
+            told.result = live_through(lambda: make(retries=run.retries), context, on_defer=deferred)
         except BdaError as error:
             told.errors.append(error)
             scene.mend()
@@ -64,21 +69,3 @@ def live(make: Callable[..., Any], scene: Scene, trouble: Trouble, moment: str, 
             break
     scene.mend()
     return told
-
-
-def _a_try(make: Callable[..., Any], run: FakeRun, context: Any, begin: Callable[[str], None]) -> Any:
-    step, arguments = make(retries=run.retries).execute, (context,)
-    while True:
-        try:
-            return step(*arguments)
-        except TaskDeferred as deferred:
-            trigger = stored(deferred.trigger)
-            if not isinstance(trigger, TimerTrigger):
-                for at in (RUNS, ENDED, FILES):
-                    begin(at)
-            event = in_triggerer(trigger)
-            kwargs = {"event": json.loads(json.dumps(event.payload))}
-            step, arguments = (
-                make(retries=run.retries).resume_execution,
-                (deferred.method_name, kwargs, context),
-            )
