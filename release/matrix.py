@@ -40,9 +40,20 @@ _BESIDE = (
     "pyproject.toml",
     "Makefile",
     "README.md",
+    "CHANGELOG.md",
 )
 #: As ``make test-lowest``: without what asks nothing of Airflow, or is about this checkout.
-_LEFT_OUT = ("emulator", "results", "benchmarks", "docs", "release", "security")
+_LEFT_OUT = ("emulator", "results", "benchmarks", "docs", "release", "security", "e2e")
+#: On another Python than a row's own, these besides: they run whole Dags or processes, and ask of Airflow, not of Python.
+_IN_AIRFLOW = (
+    "test_example_*.py",
+    "test_iam.py",
+    "parity",
+    "identity",
+    "ui",
+    "check",
+    "operators/test_deadlines_in_airflow.py",
+)
 _SELECT = "not (test_example_kinds and on_a_worker)"
 #: Seconds for the tests of a row.
 LIMIT = 5400
@@ -54,21 +65,23 @@ class Row:
 
     :param name: for people.
     :param airflow: the requirement on Airflow.
+    :param python: its own, on which it has all tests.
     :param pins: a file of ``requirements/``; None takes the newest there are.
     """
 
     name: str
     airflow: str
+    python: str
     pins: str | None = None
 
 
 ROWS = (
-    Row("the lowest versions", "apache-airflow==3.1.8", "lowest.txt"),
-    Row("newest 3.1", "apache-airflow==3.1.*"),
-    Row("MWAA's pins for 3.2.1", "apache-airflow==3.2.1", "mwaa-3.2.1.txt"),
-    Row("newest 3.2", "apache-airflow==3.2.*"),
-    Row("MWAA's pins for 3.3.1", "apache-airflow==3.3.1", "mwaa-3.3.1.txt"),
-    Row("newest 3.3", "apache-airflow==3.3.*"),
+    Row("the lowest versions", "apache-airflow==3.1.8", "3.11", "lowest.txt"),
+    Row("newest 3.1", "apache-airflow==3.1.*", "3.11"),
+    Row("MWAA's pins for 3.2.1", "apache-airflow==3.2.1", "3.12", "mwaa-3.2.1.txt"),
+    Row("newest 3.2", "apache-airflow==3.2.*", "3.12"),
+    Row("MWAA's pins for 3.3.1", "apache-airflow==3.3.1", "3.12", "mwaa-3.3.1.txt"),
+    Row("newest 3.3", "apache-airflow==3.3.*", "3.13"),
 )
 
 
@@ -90,19 +103,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.rows and not any(words in row.name for words in options.rows):
                 continue
             for version in options.pythons:
-                python = shutil.which(f"python{version}")
+                python = find_python(version)
                 if python is None:
                     print(f"{row.name}, Python {version}: this machine has none", flush=True)
                     continue
                 print(f"{row.name}, Python {version}", flush=True)
                 with tempfile.TemporaryDirectory(prefix="bda-matrix-row-") as folder:
-                    told[f"{row.name}|{version}"] = found = run(
-                        row, python, wheel, Path(folder), options.tests
+                    more = (
+                        options.tests if version == row.python else [*options.tests, *_ignored(_IN_AIRFLOW)]
                     )
+                    told[f"{row.name}|{version}"] = found = run(row, python, wheel, Path(folder), more)
                 print(f"  {_said(found)}", flush=True)
                 KEPT.write_text(json.dumps(told, indent=1) + "\n")
     PAGE.write_text("\n".join(page(told)) + "\n")
     return int(any(found.get("failed") or found.get("problem") for found in told.values()))
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter: on the PATH, or among pyenv's, whose stand-ins on the PATH need not work."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(f"python{version}"), *sorted(root.glob(f"versions/{version}.*/bin/python"))]
+    for path in map(str, filter(None, found)):
+        if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
 
 
 def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) -> dict[str, Any]:
@@ -151,9 +175,9 @@ def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) 
     ]
     # Deprecations of versions that nobody here has pinned are theirs.
     command += ["-o", "filterwarnings=default", "-k", _SELECT]
-    command += [part for name in _LEFT_OUT for part in ("--ignore", f"tests/{name}")] + list(tests)
+    command += [*_ignored(_LEFT_OUT), *tests]
     began = time.monotonic()
-    with (ROOT / "build" / f"matrix-{row.name.replace(' ', '-')}.log").open("w") as log:
+    with (ROOT / "build" / f"matrix-{row.name.replace(' ', '-')}-{told['python']}.log").open("w") as log:
         subprocess.run(
             command, cwd=project, env=environment, stdout=log, stderr=log, check=False, timeout=LIMIT
         )
@@ -172,12 +196,17 @@ def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) 
     }
 
 
+def _ignored(names: Sequence[str]) -> list[str]:
+    return [f"--ignore-glob=tests/{name}" for name in names]
+
+
 _VERSIONS = """
 import json
+import platform
 from importlib.metadata import version
 import airflow_provider_bda
 names = {"airflow": "apache-airflow", "amazon": "apache-airflow-providers-amazon", "boto3": "boto3"}
-print(json.dumps({"package": airflow_provider_bda.__file__, **{key: version(name) for key, name in names.items()}}))
+print(json.dumps({"package": airflow_provider_bda.__file__, "python": platform.python_version(), **{key: version(name) for key, name in names.items()}}))
 """
 
 
@@ -186,23 +215,27 @@ def page(told: dict[str, Any]) -> Iterator[str]:
     yield "# Compatibility"
     yield ""
     yield "<!-- written by `make matrix` -->"
-    yield "The wheel, installed from a registry's packages, under the tests of `make test-lowest` (all but those of the emulator, the"
-    yield "results' views, the docs and the release), as far as a machine had the Python:"
+    yield "The wheel, installed from a registry's packages, under the tests (all but the end-to-end tests, and those of the emulator, the"
+    yield "results' views, the docs and the release). On each row's own Python all of them ran; on the others all but those that run"
+    yield "whole Dags:"
     yield ""
-    yield "| versions | Airflow | Python | amazon provider | boto3 | passed | failed | skipped | on |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "| versions | Airflow | Python | tests | amazon provider | boto3 | passed | failed | skipped | on |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in ROWS:
         for version in PYTHONS:
             found = told.get(f"{row.name}|{version}")
+            depth = "all" if version == row.python else "without Dags"
             if found is None:
-                yield f"| {row.name} | | {version} | | | not tried | | | |"
+                yield f"| {row.name} | | {version} | {depth} | | | not tried | | | |"
             elif "problem" in found:
-                yield f"| {row.name} | {row.airflow} | {version} | | | {found['problem']} | | | {found['date']} |"
+                said = f"{found['problem']} | | | {found['date']}"
+                yield f"| {row.name} | {row.airflow} | {version} | {depth} | | | {said} |"
             else:
                 versions = (
-                    f"| {row.name} | {found['airflow']} | {version} | {found['amazon']} | {found['boto3']} "
+                    f"{found['airflow']} | {found['python']} | {depth} | {found['amazon']} | {found['boto3']}"
                 )
-                yield f"{versions}| {found['passed']:,} | {found['failed']} | {found['skipped']} | {found['date']} |"
+                counts = f"{found['passed']:,} | {found['failed']} | {found['skipped']} | {found['date']}"
+                yield f"| {row.name} | {versions} | {counts} |"
     yield ""
     yield "What is skipped says why: mostly what only Airflow 3.3 has (state store, start from the trigger, retry policies). The floor is"
     yield "Airflow 3.1.8 with Amazon provider 9.25.0."
