@@ -36,12 +36,13 @@ test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without t
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal -o cache_dir=.venv-lowest/.pytest_cache \
 		$(addprefix --ignore tests/,emulator results benchmarks docs release e2e) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
 
-e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium and PostgreSQL where installed)
+e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium, PostgreSQL and Redis where installed)
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
 chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (an hour); writes docs/faults.md
-	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 $(BIN)/python -m pytest -p no:randomly \
-		tests/e2e/faults tests/e2e/test_survival.py tests/e2e/test_batch.py $(ARGS)
+	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 BDA_CLUSTER_KILLS=12 \
+		$(BIN)/python -m pytest -p no:randomly \
+		tests/e2e/faults tests/e2e/test_survival.py tests/e2e/test_batch.py tests/e2e/test_celery.py $(ARGS)
 
 e2e-lowest: $(LOWEST) ## Those about waiting, on the lowest versions
 	@.venv-lowest/bin/python -m pytest -m e2e tests/e2e/test_waiting.py $(ARGS)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -27,15 +28,27 @@ from demo import guard
 from demo.airflow_rest import AirflowRest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-#: A second triggerer, for who starts it. Airflow's database must then be one that locks rows.
-SPARE = "triggerer-2"
 #: Component -> the words for it in the answer of ``/monitor/health``. The api-server is the one who answers.
 HEALTH_KEYS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 #: Below the ports that systems give to outgoing connections, so that none is taken between choice and use.
 PORTS = range(18_000, 32_000)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process beside the four, or one of the four started in another way.
+
+    :param command: the arguments of ``airflow``.
+    :param env: environment variables of its own.
+    :param ready: words that its output has when it works. None for a triggerer: the database knows.
+    """
+
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready: str | None = None
 
 
 class AirflowProcessError(RuntimeError):
@@ -51,6 +64,8 @@ class RealAirflow:
     :param users: user name -> role of SimpleAuthManager (the password is the name). None lets everybody in
         as an administrator, which is for this machine alone.
     :param env: more environment variables for every component.
+    :param more: further components, for who starts them: name -> how. A name of the four says how that one is started.
+        More than one triggerer needs a database that locks rows.
     :param start_timeout: seconds for all components to be healthy.
     :param progress: called with one line at each step.
     """
@@ -63,6 +78,7 @@ class RealAirflow:
         parallelism: int = 4,
         users: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        more: Mapping[str, Component] | None = None,
         start_timeout: float = 240.0,
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -73,8 +89,8 @@ class RealAirflow:
         self.start_timeout = start_timeout
         self.progress = progress
         self.mark = f"airflow-{secrets.token_hex(8)}"
-        self.api_port, self._worker_port, self._trigger_port, spare_port = free_ports(4)
-        self._own = {SPARE: {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(spare_port)}}
+        self.api_port, self._worker_port, self._trigger_port = free_ports(3)
+        self._how = {name: Component((name,)) for name in COMPONENTS} | dict(more or {})
         self.url = f"http://127.0.0.1:{self.api_port}"
         self.logs_folder = self.home / "logs"
         self.output_folder = self.home / "components"
@@ -82,6 +98,7 @@ class RealAirflow:
         self._env = self._environment(env or {})
         self._components: dict[str, subprocess.Popen[bytes]] = {}
         self._started_at: dict[str, float] = {}
+        self._read_from: dict[str, int] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -122,14 +139,18 @@ class RealAirflow:
             if name in self._components and self._components[name].poll() is None:
                 raise AirflowProcessError(f"the {name} already runs; kill it first")
             self._started_at[name] = time.time()
-            self._components[name] = self._spawn(name, "triggerer" if name == SPARE else name)
+            log = self._log(name)
+            self._read_from[name] = log.stat().st_size if log.exists() else 0
+            self._components[name] = self._spawn(name, *self._how[name].command, env=self._how[name].env)
         self._wait_healthy(names)
 
-    def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, log_name: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         with self._log(log_name).open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "airflow", *arguments],
-                env=self._env | self._own.get(log_name, {}),
+                env={**self._env, **(env or {})},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -179,10 +200,17 @@ class RealAirflow:
         fresh = {
             name for name, beat in beats.items() if beat and _epoch(beat) >= self._started_at.get(name, 0)
         }
-        if (began := self._started_at.get(SPARE)) is not None:
-            jobs = self.rest.living("TriggererJob")
-            fresh |= {SPARE for job in jobs if _epoch(job["start_date"]) >= began}
+        for name in self._components.keys() & self._how.keys() - set(COMPONENTS):
+            if (words := self._how[name].ready) is not None:
+                healthy = words in self._output_since_start(name)
+            else:
+                started = [_epoch(job["start_date"]) for job in self.rest.living("TriggererJob")]
+                healthy = any(moment >= self._started_at[name] for moment in started)
+            fresh |= {name} if healthy else set()
         return fresh | {"api-server"}
+
+    def _output_since_start(self, name: str) -> str:
+        return self._log(name).read_bytes()[self._read_from[name] :].decode(errors="replace")
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Build the components' environment: ours, without a trace of another Airflow or AWS account."""
@@ -234,7 +262,7 @@ class RealAirflow:
 
     def pids(self, name: str) -> list[int]:
         """Answer the processes of a component, of the executor's "worker"s or of the running "task"s."""
-        if name in {*COMPONENTS, SPARE}:
+        if name in self._how:
             process = self._components.get(name)
             return [process.pid] if process and process.poll() is None else []
         workers = [child for pid in self.pids("scheduler") for child in _children(pid) if _is_worker(child)]
@@ -242,7 +270,7 @@ class RealAirflow:
             return [worker.pid for worker in workers]
         if name == "task":
             return [task.pid for worker in workers for task in _children(worker.pid)]
-        raise ValueError(f"{name!r}: not one of {', '.join(COMPONENTS)}, {SPARE}, worker, task")
+        raise ValueError(f"{name!r}: not one of {', '.join(self._how)}, worker, task")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> list[int]:
         """Send a signal, SIGKILL unless told otherwise, to a component and all it forked, or to the workers.

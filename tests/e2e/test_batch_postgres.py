@@ -7,7 +7,6 @@ hangs while its triggers run, or all of it was held up and goes on where it was.
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections import defaultdict
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from airflow_provider_bda.aws import split_s3_uri
 from tests.e2e.batches import Batch
 from tests.e2e.conftest import QUICK_TO_MISS, Jobs
-from tests.e2e.postgres import postgres, programs
+from tests.e2e.postgres import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,17 +38,15 @@ FIRST, SECOND = "triggerer", "triggerer-2"
 @pytest.fixture(scope="module")
 def on_postgres(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
     """A real Airflow whose database is PostgreSQL."""
-    from demo.airflow_process import RealAirflow
+    from demo.airflow_process import Component, RealAirflow, free_ports
 
-    found = programs()
-    if found is None:
-        reason = "there is no PostgreSQL (apt-get install postgresql)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with postgres(found) as url:
-        env = {**QUICK_TO_MISS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+    spare = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_ports(1)[0])}
+    with postgres() as database:
+        env = {**QUICK_TO_MISS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.url}
         home = tmp_path_factory.mktemp("airflow-pg")
         dags = Path(__file__).parent / "dags"
-        with RealAirflow(home, dags, parallelism=1, env=env, progress=print) as running:
+        more = {SECOND: Component(("triggerer",), spare)}
+        with RealAirflow(home, dags, parallelism=1, env=env, more=more, progress=print) as running:
             running.rest.add_connection("aws_default", **aws.connection())
             running.rest.wait_for_dag("e2e_batch")
             yield running

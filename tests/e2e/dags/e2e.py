@@ -26,19 +26,20 @@ PLAIN = {"retries": 0}
 #: More than any task of the tests is killed.
 STUBBORN = {"retries": 30, "retry_delay": timedelta(seconds=1)}
 
-for dag_id, pool, retries in (
-    ("e2e_wait", "default_pool", PLAIN),
-    ("e2e_pool", "bda_small", PLAIN),
-    ("e2e_survive", "default_pool", STUBBORN),
+for dag_id, how in (
+    ("e2e_wait", PLAIN),
+    ("e2e_pool", {**PLAIN, "pool": "bda_small"}),
+    ("e2e_survive", STUBBORN),
+    # Only a cluster has workers for it (see ``cluster.py``).
+    ("e2e_queue", {**STUBBORN, "queue": "documents"}),
 ):
-    with DAG(dag_id, schedule=None, params=PARAMS, default_args=retries):
+    with DAG(dag_id, schedule=None, params=PARAMS, default_args=how):
         BdaInvokeOperator.partial(
             task_id="extract",
             output_s3_uri="{{ params.output_s3_uri }}",
             project="{{ params.project }}",
             deferrable=True,
             poll_interval=1,
-            pool=pool,
         ).expand(input_s3_uri=choose_documents())
 
 for dag_id, deferrable in (("e2e_batch", True), ("e2e_batch_on_worker", False)):
