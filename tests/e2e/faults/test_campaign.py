@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,11 @@ from airflow_provider_bda._compat import AirflowFailException, TaskDeferred
 from airflow_provider_bda.batch import engine as engine_module
 from airflow_provider_bda.batch import iter_results
 from airflow_provider_bda.batch import store as store_module
-from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.emulator import Emulator, Fault, ManualClock, Settings
+from airflow_provider_bda.hooks.base import BdaBaseHook
+from airflow_provider_bda.hooks.bedrock_data_automation import BedrockDataAutomationRuntimeHook
 from airflow_provider_bda.operators.batch import BdaBatchOperator
+from airflow_provider_bda.results import ResultsError
 from tests.e2e.faults.campaign import ENDED, FILES, MOMENTS, RUNS, SUBMIT, TROUBLES, Scene, Trouble
 from tests.e2e.faults.gate import Gate
 from tests.e2e.faults.trial import live
@@ -33,6 +38,7 @@ KINDS = ("data_automation", "async_invoke", "knowledge_base_ingestion")
 #: Whether every kind lives through everything.
 CHAOS = bool(os.environ.get("BDA_CHAOS"))
 DOCUMENTS = 6
+BATCH = "Batch"
 #: Seconds a try may take in which a trouble lasts; else it has time enough on the slowest machine.
 SHORT, LONG = 1.5, 60.0
 CASES = [
@@ -88,8 +94,9 @@ def book():
         Path(page).write_text(page_of(lines))
 
 
-def noted(book, what, name, moment, lasts, told, jobs):
-    book.append((name, moment, lasts, what, len(told.errors) + (told.result is not None), jobs, told.errors))
+def noted(book, what, title, moment, told, jobs, *, lasts):
+    tries = len(told.errors) + (told.result is not None)
+    book.append((title, moment, "lasts" if lasts else "passes", what, tries, jobs, told.errors))
 
 
 @pytest.mark.parametrize("kind_name", KINDS)
@@ -113,7 +120,7 @@ def test_a_job_is_bought_once_and_ends_well_whatever_happens(
         return sample.operator(deferrable=True, wait_timeout=limit, **more)
 
     told = live(make, scene, trouble, moment, lasts=lasts)
-    noted(book, kind.title, name, moment, lasts, told, len(sample.jobs(aws)))
+    noted(book, kind.title, trouble.title, moment, told, len(sample.jobs(aws)), lasts=lasts)
     if moment == SUBMIT and trouble.refused:
         assert told.is_final
         assert not sample.jobs(aws)
@@ -129,6 +136,30 @@ def test_a_job_is_bought_once_and_ends_well_whatever_happens(
         assert moment == SUBMIT or job.id in str(error), error
 
 
+def put_documents(aws):
+    for number in range(DOCUMENTS):
+        aws.client("s3").put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=a_pdf(number))
+
+
+def a_batch(**more):
+    arguments = {
+        "task_id": "a_batch",
+        "source": [f"s3://documents/in/{number}.pdf" for number in range(DOCUMENTS)],
+        "output_s3_uri": "s3://documents/out",
+        "project": SAMPLES["data_automation"].arguments["project"],
+        "deferrable": True,
+        "wait_timeout": LONG,
+    }
+    return BdaBatchOperator(**{**arguments, **more})
+
+
+def assert_each_once(aws, told, **hook):
+    assert told.result is not None, told.errors
+    rows = list(iter_results(told.result["batch_s3_uri"], **hook))
+    assert [row.status for row in rows] == ["succeeded"] * DOCUMENTS
+    assert len(aws.jobs()) == told.result["jobs_submitted"] == DOCUMENTS
+
+
 BATCH_CASES = [
     pytest.param(name, moment, lasts, id=f"{name}, {moment}, {'lasts' if lasts else 'passes'}")
     for name, trouble in TROUBLES.items()
@@ -142,9 +173,8 @@ BATCH_CASES = [
 def test_a_batch_does_each_document_once_whatever_happens(aws, scene, book, name, moment, lasts):
     if lasts and moment != RUNS and not CHAOS:
         pytest.skip("make chaos does")
-    trouble, s3 = TROUBLES[name], aws.client("s3")
-    for number in range(DOCUMENTS):
-        s3.put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=a_pdf(number))
+    trouble = TROUBLES[name]
+    put_documents(aws)
     scene.operations = {
         SUBMIT: ("InvokeDataAutomationAsync",),
         RUNS: ("GetDataAutomationStatus",),
@@ -152,31 +182,114 @@ def test_a_batch_does_each_document_once_whatever_happens(aws, scene, book, name
     }
     scene.pending = {"status": "InProgress"}
     aws.settings.duration = 0.3
-    sample = SAMPLES["data_automation"]
 
     def make(**more):
-        return BdaBatchOperator(
-            task_id="a_batch",
-            source=[f"s3://documents/in/{number}.pdf" for number in range(DOCUMENTS)],
-            output_s3_uri="s3://documents/out",
-            project=sample.arguments["project"],
-            deferrable=True,
-            wait_timeout=SHORT if lasts and not scene.mended else LONG,
-            **more,
-        )
+        return a_batch(wait_timeout=SHORT if lasts and not scene.mended else LONG, **more)
 
     told = live(make, scene, trouble, moment, lasts=lasts)
-    noted(book, "Batch", name, moment, lasts, told, len(aws.jobs()))
-    assert told.result is not None, told.errors
-    rows = list(iter_results(told.result["batch_s3_uri"]))
-    assert [row.status for row in rows] == ["succeeded"] * DOCUMENTS
-    assert len(aws.jobs()) == told.result["jobs_submitted"] == DOCUMENTS
+    noted(book, BATCH, trouble.title, moment, told, len(aws.jobs()), lasts=lasts)
+    assert_each_once(aws, told)
     for error in told.errors:
         assert not isinstance(error, AirflowFailException), error
         assert "retry" in str(error), error
 
 
-def test_a_queue_that_is_down_changes_nothing_but_the_moment(aws, scene):
+@pytest.fixture(scope="session")
+def slow_emulator():
+    """Another, whose time a test moves on."""
+    with Emulator(Settings(duration=600.0), clock=ManualClock()) as slow:
+        yield slow
+
+
+@pytest.fixture
+def slow(slow_emulator, aws, monkeypatch):
+    # A connection of its own: a process keeps its clients by the connection's name.
+    slow_emulator.reset()
+    connection = slow_emulator.connection()
+    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_SLOW", json.dumps(connection))
+    s3 = slow_emulator.client("s3")
+    s3.create_bucket(Bucket="documents")
+    s3.put_object(Bucket="documents", Key="in/invoice.txt", Body=b"Invoice number: 7\n")
+    return slow_emulator
+
+
+@pytest.mark.parametrize("kind_name", [*KINDS, BATCH])
+def test_an_hour_of_throttling_is_waited_out(slow, gate, book, kind_name):
+    """Its jobs end meanwhile, and are seen when the service answers again; the hour is the service's."""
+    kind = None if kind_name == BATCH else SAMPLES[kind_name].kind
+    if kind is None:
+        put_documents(slow)
+        asked = ("InvokeDataAutomationAsync", "GetDataAutomationStatus")
+    else:
+        SAMPLES[kind_name].arrange(slow)
+        asked = (kind.describe, *((kind.list_operation,) if kind.list_operation else ()))
+    scene = Scene(slow, gate, pytest.MonkeyPatch(), {RUNS: asked}, {})
+
+    def make(**more):
+        if kind is None:
+            return a_batch(aws_conn_id="aws_slow", s3_conn_id="aws_slow", **more)
+        arguments = {"aws_conn_id": "aws_slow", "deferrable": True, "wait_timeout": LONG}
+        return SAMPLES[kind_name].operator(**arguments, **more)
+
+    def an_hour():
+        for _ in range(60):
+            slow.clock.advance(60.0)
+            time.sleep(0.02)
+        slow.clear_faults()
+        # What could be submitted only now ends, too.
+        while not finished.wait(0.05):
+            slow.clock.advance(60.0)
+
+    def begin(*_):
+        for operation in asked:
+            slow.fault(Fault(operation=operation, error="ThrottlingException"))
+        ticking.start()
+
+    finished, ticking = threading.Event(), threading.Thread(target=an_hour)
+    trouble = Trouble("calls are throttled for an hour", begin)
+    try:
+        told = live(make, scene, trouble, RUNS, lasts=False)
+    finally:
+        finished.set()
+        ticking.join()
+    noted(book, kind.title if kind else BATCH, trouble.title, RUNS, told, len(slow.jobs()), lasts=False)
+    assert not told.errors
+    assert any(call.error == "ThrottlingException" for call in slow.calls())
+    if kind is None:
+        assert_each_once(slow, told, hook=BdaBaseHook(aws_conn_id="aws_slow"))
+    else:
+        assert told.result["status"] in kind.succeeded
+        assert len(SAMPLES[kind_name].jobs(slow)) == 1
+
+
+def test_outputs_that_are_gone_are_said_and_not_bought_again(aws, scene, book, monkeypatch):
+    put_documents(aws)
+    aws.settings.duration = 0.3
+    s3 = aws.client("s3")
+    deleted = []
+
+    def delete_outputs(self, *arguments, **named):
+        found = s3.list_objects_v2(Bucket="documents", Prefix="out/")["Contents"]
+        deleted.extend(key["Key"] for key in found if "/_batches/" not in key["Key"])
+        for key in deleted:
+            s3.delete_object(Bucket="documents", Key=key)
+        return execute_complete(self, *arguments, **named)
+
+    execute_complete = BdaBatchOperator.execute_complete
+    monkeypatch.setattr(BdaBatchOperator, "execute_complete", delete_outputs)
+    trouble = Trouble("the outputs are deleted from S3", lambda *_: None)
+    told = live(a_batch, scene, trouble, ENDED, lasts=True)
+    noted(book, BATCH, trouble.title, ENDED, told, len(aws.jobs()), lasts=True)
+    assert len(deleted) >= DOCUMENTS
+    assert_each_once(aws, told)
+    rows = list(iter_results(told.result["batch_s3_uri"]))
+    assert all("is gone" in row.blueprint_unknown for row in rows)
+    with pytest.raises(ResultsError, match=rows[0].invocation_arn.rsplit("/", 1)[1]):
+        BedrockDataAutomationRuntimeHook().get_results(rows[0].output_s3_uri)
+
+
+def test_a_queue_that_is_down_changes_nothing_but_the_moment(aws, scene, book):
     sample = SAMPLES["data_automation"]
     queue = aws.client("sqs").create_queue(QueueName="ends")["QueueUrl"]
     aws.fault(Fault(operation="sqs:*", error="ServiceUnavailable", status=503))
@@ -186,7 +299,8 @@ def test_a_queue_that_is_down_changes_nothing_but_the_moment(aws, scene):
     def make(**more):
         return sample.operator(deferrable=True, completion_queue=queue, wait_timeout=LONG, **more)
 
-    told = live(make, scene, trouble, RUNS, lasts=False)
+    told = live(make, scene, trouble, RUNS, lasts=True)
+    noted(book, sample.kind.title, trouble.title, RUNS, told, len(aws.jobs()), lasts=True)
     assert told.result is not None
     assert not told.errors
     assert len(aws.jobs()) == 1
@@ -226,14 +340,30 @@ def page_of(lines):
         "",
         "<!-- written by `make chaos` -->",
         "Each line was lived through over HTTP by the operator, its trigger and its retries: *passes* by itself, or *lasts* until the",
-        "try has failed and somebody has mended it. Jobs are those the service was paid for.",
+        "try has failed and somebody has mended it. Jobs are those the service was paid for: one, or one for each of the batch's",
+        f"{DOCUMENTS} documents; none where the request itself is refused.",
         "",
         "| what | when | | task | tries | jobs | what the failing try says |",
         "|---|---|---|---|---|---|---|",
     ]
     body = [
-        f"| {TROUBLES[name].title} | {moment} | {'lasts' if lasts else 'passes'} | {what} | {tries} | {jobs} "
+        f"| {title} | {moment} | {lasts} | {what} | {tries} | {jobs} "
         f"| {', '.join(dict.fromkeys(type(error).__name__ for error in errors))} |"
-        for name, moment, lasts, what, tries, jobs, errors in lines
+        for title, moment, lasts, what, tries, jobs, errors in lines
     ]
-    return "\n".join([*head, *body]) + "\n"
+    return "\n".join([*head, *body, "", *TAIL]) + "\n"
+
+
+TAIL = [
+    "What ends processes is tried elsewhere, with the same question, what was bought:",
+    "",
+    "| what | where |",
+    "|---|---|",
+    "| a worker is killed at each step of a submit | `tests/identity/test_killed_worker.py` |",
+    "| workers and the triggerer are killed, twenty documents one by one | `tests/e2e/test_survival.py` |",
+    "| the triggerer, or the worker, of a batch is killed 20 times | `tests/e2e/test_batch.py` |",
+    "| a triggerer hangs while another takes over its batch | `tests/e2e/test_batch_postgres.py` |",
+    "| Celery's workers, two triggerers and the database die in turn | `tests/e2e/test_celery.py` |",
+    "| a triggerer is away for minutes | `tests/e2e/faults/test_campaign.py` |",
+    "| the package is upgraded while tasks wait | `tests/triggers/test_stored.py` |",
+]
