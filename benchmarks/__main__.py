@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import role_refresh
+from benchmarks import imports, role_refresh
 from benchmarks.batch_scale import benchmark as batch_scale
 from benchmarks.batch_slots import benchmark as batch_slots
 from benchmarks.in_airflow import cost, documents
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "index": index.run,
     "airflow_cost": cost.run,
     "ui": ui.run,
+    "imports": imports.run,
 }
 
 

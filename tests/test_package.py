@@ -49,6 +49,21 @@ def test_operators_load_neither_the_emulator_nor_readers():
     }
 
 
+@pytest.mark.parametrize(
+    "module",
+    sorted(
+        f"airflow_provider_bda.{folder}.{path.stem}"
+        for folder in ("operators", "sensors")
+        for path in (ROOT / "airflow_provider_bda" / folder).glob("[!_]*.py")
+    ),
+)
+def test_what_a_dag_names_loads_nothing_that_only_a_triggerer_or_a_reader_of_results_needs(module):
+    loaded = modules_after(f"import {module}")
+    triggerers = {"aiobotocore", "aiohttp", "airflow_provider_bda.waiting.poller"}
+    readers = {"airflow_provider_bda.results.bundle", "pyarrow", "rapidfuzz"}
+    assert loaded & (triggerers | readers) == set()
+
+
 def test_versions_agree():
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert airflow_provider_bda.__version__ == version("airflow-provider-bda")

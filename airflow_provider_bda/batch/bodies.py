@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch._files import whole
-from airflow_provider_bda.results import ResultsError, load_results
+from airflow_provider_bda.results import ResultsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,9 @@ def read_body(s3: Any, metadata_uri: str, view: ResultsView = "auto") -> Body:
 
 
 def _read_body(s3: Any, metadata_uri: str, view: ResultsView) -> Body:
+    # Here, for whoever names a batch in a Dag file imports this module.
+    from airflow_provider_bda.results import load_results  # noqa: PLC0415
+
     results = load_results(lambda uri: _read(s3, uri), metadata_uri, view)
     segments = tuple((segment.custom_output_status, segment.custom) for segment in results)
     pages = None

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_bda.aws import split_s3_uri
-from airflow_provider_bda.check.storage import region_of_bucket
 from airflow_provider_bda.exceptions import BdaInputError
+from airflow_provider_bda.hooks._objects import region_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from airflow_provider_bda.jobs.decision import JobWait
 from airflow_provider_bda.jobs.kind import Outcome
 from airflow_provider_bda.jobs.profile import partition_of, profile_arn
 from airflow_provider_bda.jobs.quota import CONCURRENT_JOBS, OPEN_JOBS
+from airflow_provider_bda.waiting.blocking import wait_blocking
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
-from airflow_provider_bda.waiting.poller import wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
-
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.check.findings import Finding, Verdict
+from airflow_provider_bda.hooks._objects import region_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,19 +37,6 @@ def bucket_region(scene: Scene, what: str, uri: str) -> Iterator[Finding]:
     elif finding.verdict is Verdict.FAIL and finding.detail.startswith("404"):
         finding = Finding(finding.what, Verdict.FAIL, f"there is no bucket {bucket}")
     yield finding
-
-
-def region_of_bucket(s3: Any, bucket: str) -> str | None:
-    """Answer a bucket's Region, which AWS tells even where it denies the rest."""
-    try:
-        answer = s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        if region := headers.get("x-amz-bucket-region"):
-            return str(region)
-        raise
-    headers = answer["ResponseMetadata"]["HTTPHeaders"]
-    return str(answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or "us-east-1")
 
 
 def read_input(scene: Scene) -> Iterator[Finding]:

@@ -50,6 +50,19 @@ def read_first(hook: BdaBaseHook, folder: str, *names: str) -> tuple[str, bytes]
     return f"s3://{bucket}/{keys[0]}", read_object(hook, f"s3://{bucket}/{keys[0]}")
 
 
+def region_of_bucket(s3: Any, bucket: str) -> str | None:
+    """Answer a bucket's Region, which AWS tells even where it denies the rest."""
+    try:
+        answer = s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if region := headers.get("x-amz-bucket-region"):
+            return str(region)
+        raise
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    return str(answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or "us-east-1")
+
+
 def _client(hook: BdaBaseHook) -> Any:
     cached = hook.__dict__.get("_s3_client")
     if cached is None:

@@ -19,7 +19,6 @@ from airflow_provider_bda.jobs.catalog import DATA_AUTOMATION
 from airflow_provider_bda.jobs.decision import JobWait
 from airflow_provider_bda.jobs.kind import Outcome
 from airflow_provider_bda.jobs.profile import profile_arn
-from airflow_provider_bda.results import load_results
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -79,6 +78,9 @@ class BedrockDataAutomationRuntimeHook(BdaBaseHook):
         :raises BdaInputError: ``job`` is neither, or the job has not ended.
         :raises BdaJobError: the job ended, and not as success.
         """
+        # Here, for every Dag file that names an operator imports this module.
+        from airflow_provider_bda.results import load_results  # noqa: PLC0415
+
         uri = job if job.startswith("s3://") else self._metadata_uri(job)
         results = load_results(self.read_s3, uri, view=view)
         collect(self, read=uri)

@@ -34,9 +34,9 @@ from airflow_provider_bda.operators._stop import stop_job
 from airflow_provider_bda.triggers.job import JobTrigger
 from airflow_provider_bda.triggers.timer import TimerTrigger
 from airflow_provider_bda.waiting import metrics
+from airflow_provider_bda.waiting.blocking import wait_blocking
 from airflow_provider_bda.waiting.durations import traits_of
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
-from airflow_provider_bda.waiting.poller import wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda._checks import check_each, check_s3_uri
-from airflow_provider_bda.batch.purge import purge_batch
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.operators._aws import BdaAwsOperator
 
@@ -46,6 +45,9 @@ class BdaPurgeOperator(BdaAwsOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Count, and delete if that was asked for."""
+        # Here, for every Dag file that names a batch imports this module.
+        from airflow_provider_bda.batch.purge import purge_batch  # noqa: PLC0415
+
         check_each({"batch_s3_uri": (self.batch_s3_uri, check_s3_uri)}, everything=True)
         dry_run = _truth("dry_run", self.count_only)
         purged = purge_batch(self.hook, self.batch_s3_uri, dry_run=dry_run, unfinished=self.unfinished)

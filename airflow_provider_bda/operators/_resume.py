@@ -12,7 +12,7 @@ from airflow_provider_bda._compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT
 from airflow_provider_bda.exceptions import BdaEventError
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome
-from airflow_provider_bda.waiting.poller import wait_blocking
+from airflow_provider_bda.waiting.blocking import wait_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,9 +24,7 @@ from airflow_provider_bda.aws import AwsTarget, split_s3_uri, tagging
 from airflow_provider_bda.batch import closing, incremental, prepare
 from airflow_provider_bda.batch._files import s3_of
 from airflow_provider_bda.batch.checks import Rules
-from airflow_provider_bda.batch.drive import drive
 from airflow_provider_bda.batch.estimate import Census
-from airflow_provider_bda.batch.finish import finish_batch
 from airflow_provider_bda.batch.incremental import Incremental, States
 from airflow_provider_bda.batch.index import ProcessedIndex
 from airflow_provider_bda.batch.layout import BatchLayout, batch_id_of
@@ -595,6 +593,9 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         self.log.warning("%s, %s: rows of one batch are made by different versions", changed, when)
 
     async def _drive(self, layout: BatchLayout) -> dict[str, Any]:
+        # Here, for a Dag file that names a batch drives none.
+        from airflow_provider_bda.batch.drive import drive  # noqa: PLC0415
+
         def say(text: str, *, warning: bool = False) -> None:
             self.log.log(logging.WARNING if warning else logging.INFO, "%s", text)
 
@@ -608,6 +609,8 @@ class BdaBatchOperator(DataAutomationRequest, BdaAwsOperator):
         )
 
     def _finish(self, layout: BatchLayout, ended: Mapping[str, Any]) -> dict[str, Any]:
+        from airflow_provider_bda.batch.finish import finish_batch  # noqa: PLC0415 - as in _drive
+
         s3 = self._s3
         plan, runs = prepare.read_plan(s3, layout), prepare.read_runs(s3, layout)
         if plan is None or not runs:

@@ -24,7 +24,6 @@ from airflow_provider_bda._compat import AirflowNotFoundException
 from airflow_provider_bda.exceptions import BdaInputError
 from airflow_provider_bda.hooks.base import BdaBaseHook, missing_connection
 from airflow_provider_bda.waiting import spare_the_collector
-from airflow_provider_bda.waiting.credentials import off_the_loop
 from airflow_provider_bda.waiting.errors import CALL_ERRORS
 
 if TYPE_CHECKING:
@@ -252,6 +251,9 @@ async def _connection(conn_id: str) -> Any:
 
 
 def _build_in_thread(target: AwsTarget, service: str, connection: Any) -> Any:
+    # Here, for the Dag files that name a batch import this module, too, and aiobotocore takes a quarter of a second.
+    from airflow_provider_bda.waiting.credentials import off_the_loop  # noqa: PLC0415
+
     hook = BdaBaseHook.for_target(target, client_type=service)
     hook.use_connection(connection)
     hook.refuse_ambient_credentials()

@@ -586,24 +586,3 @@ async def _follow_alone(wait: JobWait, target: AwsTarget, interval: float) -> As
         if decision.event is not None:
             yield decision.event
             return
-
-
-def wait_blocking(wait: JobWait, describe: Any, interval: float, log_note: Any) -> JobEvent:
-    """Wait on the worker with the same decision: the blocking mode of an operator.
-
-    :param describe: called without arguments, makes one status call.
-    :param log_note: called with each :class:`Note`.
-    """
-    while True:
-        metrics.status_call(wait.kind)
-        try:
-            answer = describe()
-        except CALL_ERRORS as raised:
-            decision = wait.on_error(call_error(raised), time.time())
-        else:
-            decision = wait.on_answer(answer, time.time())
-        for note in decision.notes:
-            log_note(note)
-        if decision.event is not None:
-            return decision.event
-        time.sleep(wait.delay(interval, time.time()))
