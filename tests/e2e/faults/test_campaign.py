@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,8 @@ def book():
 
 def noted(book, what, title, moment, told, jobs, *, lasts):
     tries = len(told.errors) + (told.result is not None)
-    book.append((title, moment, "lasts" if lasts else "passes", what, tries, jobs, told.errors))
+    said = ", ".join(dict.fromkeys(type(error).__name__ for error in told.errors))
+    book.append((title, moment, "lasts" if lasts else "passes", what, tries, jobs, said))
 
 
 @pytest.mark.parametrize("kind_name", KINDS)
@@ -346,10 +348,12 @@ def page_of(lines):
         "| what | when | | task | tries | jobs | what the failing try says |",
         "|---|---|---|---|---|---|---|",
     ]
+    together = defaultdict(list)
+    for title, moment, lasts, what, tries, jobs, said in lines:
+        together[title, moment, lasts, tries, jobs, said].append(what)
     body = [
-        f"| {title} | {moment} | {lasts} | {what} | {tries} | {jobs} "
-        f"| {', '.join(dict.fromkeys(type(error).__name__ for error in errors))} |"
-        for title, moment, lasts, what, tries, jobs, errors in lines
+        f"| {title} | {moment} | {lasts} | {', '.join(whats)} | {tries} | {jobs} | {said} |"
+        for (title, moment, lasts, tries, jobs, said), whats in together.items()
     ]
     return "\n".join([*head, *body, "", *TAIL]) + "\n"
 
