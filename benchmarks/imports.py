@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
 GOAL = 60.0
-RUNS = 9
+RUNS = 5
 PEER = "airflow.providers.amazon.aws.operators.bedrock"
 BASE = "airflow.providers.amazon.aws.operators.base_aws"
 PACKAGE = Path(__file__).parents[1] / "airflow_provider_bda"

@@ -38,7 +38,6 @@ from airflow_provider_bda.operators._aws import BdaAwsOperator, execution_limit
 from airflow_provider_bda.operators._identity import QUOTA
 from airflow_provider_bda.operators._lookups import before_submit
 from airflow_provider_bda.operators._request import DataAutomationRequest
-from airflow_provider_bda.results.custom import CustomOutput
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
@@ -210,6 +209,9 @@ class BdaInvokeSyncOperator(DataAutomationRequest, BdaAwsOperator):
 
     def _segment(self, segment: Mapping[str, Any]) -> dict[str, Any]:
         custom = _parsed(segment.get("customOutput"))
+        # Here, for a Dag file that names an operator reads no results.
+        from airflow_provider_bda.results.custom import CustomOutput  # noqa: PLC0415
+
         view = CustomOutput(custom if isinstance(custom, dict) else {})
         matched = view.matched_blueprint
         facts = {
