@@ -1,4 +1,4 @@
-"""Keep a vocabulary library: put words in, take words out.
+"""Keep a vocabulary library: put words in, take words out, note in its description when that was.
 
 A library takes one ingestion at a time; while another runs, an operator waits its turn.
 """
@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
 
-from airflow_provider_bda.operators.library import BdaCreateLibraryOperator, BdaIngestLibraryOperator
+from airflow_provider_bda.operators.library import (
+    BdaCreateLibraryOperator,
+    BdaIngestLibraryOperator,
+    BdaUpdateLibraryOperator,
+)
 from airflow_provider_bda.sensors.job import BdaLibraryIngestionSensor
 
 with DAG(
@@ -47,4 +51,9 @@ with DAG(
         output_s3_uri="{{ params.output_s3_uri }}",
         delete_entity_ids="{{ params.remove }}",
     )
-    chain(library, put, they_are_in, take_out)
+    note = BdaUpdateLibraryOperator(
+        task_id="note",
+        library="{{ params.library }}",
+        library_description="Product names as of {{ dag_run.start_date.date() }}",
+    )
+    chain(library, put, they_are_in, take_out, note)

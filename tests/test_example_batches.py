@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_bda.batch import engine
 from airflow_provider_bda.emulator import Fault
+from tests.example_world import REGIONS, make_bucket, make_project
 from tests.pdf import a_pdf
 from tests.test_example_dags import load
 
@@ -21,12 +22,8 @@ def conf(bda_emulator, monkeypatch):
     # There is no scheduler here that has to notice first that the worker is through with the task.
     monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     bda_emulator.settings.duration = 0.0
-    s3 = bda_emulator.client("s3")
-    s3.create_bucket(Bucket="documents")
-    for number in range(5):
-        s3.put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=a_pdf(number))
-    control = bda_emulator.client("bedrock-data-automation")
-    control.create_data_automation_project(projectName="invoices", standardOutputConfiguration={})
+    make_bucket(bda_emulator, {f"in/{number}.pdf": a_pdf(number) for number in range(5)})
+    make_project(bda_emulator)
     return {
         "input_s3_uri": "s3://documents/in/",
         "output_s3_uri": "s3://documents/out",
@@ -75,23 +72,18 @@ def test_only_what_is_new_is_bought_after_each_event(bda_emulator, conf, run_dag
 
 
 def test_one_batch_over_three_regions(bda_emulator, conf, run_dag):
-    regions = ("eu-central-1", "us-east-1", "us-west-2")
-    for region in regions:
-        s3 = bda_emulator.client("s3", region_name=region)
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        s3.create_bucket(Bucket=f"docs-{region}", **where)
-        s3.put_object(Bucket=f"docs-{region}", Key="in/1.pdf", Body=a_pdf(1))
+    for region in REGIONS:
+        make_bucket(bda_emulator, {"in/1.pdf": a_pdf(1)}, name=f"docs-{region}", region=region)
         if region != bda_emulator.region:
-            control = bda_emulator.client("bedrock-data-automation", region_name=region)
-            control.create_data_automation_project(projectName="invoices", standardOutputConfiguration={})
+            make_project(bda_emulator, region=region)
     places = {
         region: {
             "input_s3_uri": f"s3://docs-{region}/in/",
             "output_s3_uri": f"s3://docs-{region}/out",
             "project": "invoices",
         }
-        for region in regions
+        for region in REGIONS
     }
     result = run_dag(load("bda_batch_regions"), {"regions": places})
     assert result.state == "success"
-    assert sorted(job.region for job in bda_emulator.jobs()) == sorted(regions)
+    assert sorted(job.region for job in bda_emulator.jobs()) == sorted(REGIONS)

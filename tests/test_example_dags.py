@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import inspect
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
 from airflow_provider_bda.emulator import Fault
+from airflow_provider_bda.get_provider_info import get_provider_info
 from demo.documents import BLUEPRINTS, make_documents
+from tests.example_world import EXAMPLES, make_blueprint, make_bucket, make_project
 
-EXAMPLES = Path(__file__).parents[1] / "example_dags"
 ALL = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
@@ -32,22 +33,10 @@ def documents(tmp_path_factory):
 @pytest.fixture
 def conf(bda_emulator, documents):
     """Buckets, documents, blueprints and a project as the examples' parameters name them."""
-    s3 = bda_emulator.client("s3")
-    s3.create_bucket(Bucket="documents")
-    for path in documents:
-        s3.upload_file(str(path), "documents", f"in/{path.name}")
-    control = bda_emulator.client("bedrock-data-automation")
-    blueprints = [
-        control.create_blueprint(blueprintName=name, type="DOCUMENT", schema=json.dumps(schema))["blueprint"]
-        for name, schema in BLUEPRINTS.items()
-    ]
-    control.create_data_automation_project(
-        projectName="invoices",
-        standardOutputConfiguration={},
-        customOutputConfiguration={
-            "blueprints": [{"blueprintArn": item["blueprintArn"]} for item in blueprints]
-        },
-    )
+    make_bucket(bda_emulator, {f"in/{path.name}": path.read_bytes() for path in documents})
+    blueprints = [make_blueprint(bda_emulator, name, schema) for name, schema in BLUEPRINTS.items()]
+    make_project(bda_emulator, *blueprints)
+    make_project(bda_emulator, *blueprints, name="receipts", projectType="SYNC")
     uris = [f"s3://documents/in/{path.name}" for path in documents]
     return {
         "input_s3_uri": uris[0],
@@ -70,11 +59,31 @@ def test_every_example_is_run_here_or_has_a_test_of_its_own():
     from tests.test_example_kinds import EXAMPLES as OF_KINDS
     from tests.test_example_tables import EXAMPLES as OF_TABLES
 
-    here = {"bda_one_document", "bda_many_documents", "bda_results_in_task"}
+    here = {"bda_one_document", "bda_many_documents", "bda_results_in_task", "bda_invoke_sync"}
     assert set(ALL) == here | set(OF_BATCHES) | set(OF_KINDS) | set(OF_TABLES) | {
         "bda_library_deletion",
         "bda_blueprint_to_live",
+        "bda_blueprint_try",
     }
+
+
+def test_every_public_operator_and_sensor_is_used_in_an_example():
+    # Bases and helpers lie in modules that Airflow is not told of.
+    info = get_provider_info()
+    names = [
+        name for part in ("operators", "sensors") for item in info[part] for name in item["python-modules"]
+    ]
+    modules = [import_module(name) for name in names]
+    public = {
+        member
+        for module in modules
+        for name in module.__all__
+        if inspect.isclass(member := getattr(module, name))
+    }
+    used = {
+        task.operator_class if task.is_mapped else type(task) for name in ALL for task in load(name).tasks
+    }
+    assert public <= used, sorted(member.__name__ for member in public - used)
 
 
 def test_one_document(bda_emulator, conf, run_dag):
@@ -108,3 +117,15 @@ def test_results_are_used_in_a_task(bda_emulator, conf, run_dag):
     unsure = result.xcom("unsure_fields")
     assert unsure
     assert all(isinstance(name, str) for name in unsure)
+
+
+def test_a_small_document_is_answered_at_once(bda_emulator, conf, run_dag):
+    conf |= {"input_s3_uri": "s3://documents/in/receipt-cafe-lumen.pdf", "project": "receipts"}
+    result = run_dag(load("bda_invoke_sync"), conf)
+    assert result.state == "success"
+    found = result.xcom("readable", "found")
+    assert {"merchant_name", "total"} <= set(found)
+    assert not set(found) & set(result.xcom("readable", "missing"))
+    # No job is behind it, and nothing that stands in the document is in Airflow's database.
+    assert bda_emulator.jobs() == []
+    assert "Lumen" not in repr(result.xcoms)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.jobs import JOB_KINDS
 from airflow_provider_bda.triggers.async_invoke_list import AsyncInvokeListTrigger
 from airflow_provider_bda.triggers.job import JobTrigger
+from tests.example_world import make_blueprint, make_bucket, make_project
 from tests.test_example_dags import load
 
-SCHEMA = {
-    "class": "invoice",
-    "description": "an invoice",
-    "type": "object",
-    "definitions": {},
-    "properties": {"total": {"type": "number", "inferenceType": "explicit", "instruction": "the total"}},
-}
 #: Example -> the kind whose job fails, the status it fails with, the task that waits for it.
 EXAMPLES = {
     "bda_one_document": ("data_automation", "ServiceError", "extract"),
@@ -44,19 +36,15 @@ CONF = dict.fromkeys(("input_s3_uri", "sample_s3_uri"), "s3://documents/in/invoi
 @pytest.fixture
 def aws(bda_emulator):
     """What the examples' parameters name."""
-    control = bda_emulator.client("bedrock-data-automation")
-    control.create_blueprint(blueprintName="supplier-invoice", type="DOCUMENT", schema=json.dumps(SCHEMA))
-    control.create_data_automation_project(projectName="invoices", standardOutputConfiguration={})
-    s3 = bda_emulator.client("s3")
-    s3.create_bucket(Bucket="documents")
+    make_blueprint(bda_emulator, "supplier-invoice")
+    make_project(bda_emulator)
     objects = {
         "in/invoice.txt": b"Total: 12.50\n",
         "truth/invoice.json": b'{"total": 12.5}',
         "sensors/pump/a.csv": b"Timestamp,flow\n2026-01-01T00:00:00,1.5\n",
         "kb/a.txt": b"words",
     }
-    for key, body in objects.items():
-        s3.put_object(Bucket="documents", Key=key, Body=body)
+    make_bucket(bda_emulator, objects)
     bda_emulator.settings.data_sources = {"DS00000001": "s3://documents/kb/"}
     return bda_emulator
 
@@ -67,6 +55,8 @@ def run(request, run_dag, monkeypatch):
     deferred = []
     for trigger in (JobTrigger, AsyncInvokeListTrigger):
         monkeypatch.setattr(trigger, "run", counted(trigger.run, deferred))
+    # There is no scheduler here that has to notice first that the worker is through with the task.
+    monkeypatch.setattr("airflow_provider_bda.triggers.async_invoke_list.SETTLE", 0.0)
 
     def start(name):
         dag = load(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,6 +13,7 @@ from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOpe
 from airflow.providers.standard.operators.hitl import HITLEntryOperator
 
 from airflow_provider_bda.batch import engine
+from tests.example_world import SCHEMA, invoice, make_blueprint, make_bucket, make_project, objects_in, stored
 from tests.pdf import a_pdf
 from tests.test_example_dags import load
 
@@ -24,15 +24,8 @@ EXAMPLES = (
     "bda_human_review",
     "bda_confidence_branch",
     "bda_evaluate_blueprint",
+    "bda_purge",
 )
-SCHEMA = json.loads(Path(__file__).parents[1].joinpath("example_dags/blueprints/invoice.json").read_text())
-
-
-def invoice(number):
-    """Make a PDF with a number and a total."""
-    total = b" 0 -20 Td (Total: %d.50) Tj" % number
-    pdf = a_pdf(number).replace(b") Tj ET", b") Tj" + total + b" ET")
-    return pdf.replace(b"/Length 60", b"/Length %d" % (60 + len(total)))
 
 
 @pytest.fixture
@@ -42,19 +35,8 @@ def conf(bda_emulator, monkeypatch):
     # There is no scheduler here that has to notice first that the worker is through with the task.
     monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     bda_emulator.settings.duration = 0.0
-    s3 = bda_emulator.client("s3")
-    s3.create_bucket(Bucket="documents")
-    for number in range(3):
-        s3.put_object(Bucket="documents", Key=f"in/{number}.pdf", Body=invoice(number))
-    control = bda_emulator.client("bedrock-data-automation")
-    made = control.create_blueprint(
-        blueprintName="supplier-invoice", type="DOCUMENT", schema=json.dumps(SCHEMA)
-    )
-    control.create_data_automation_project(
-        projectName="invoices",
-        standardOutputConfiguration={},
-        customOutputConfiguration={"blueprints": [{"blueprintArn": made["blueprint"]["blueprintArn"]}]},
-    )
+    make_bucket(bda_emulator, {f"in/{number}.pdf": invoice(number) for number in range(3)})
+    make_project(bda_emulator, make_blueprint(bda_emulator, "supplier-invoice"))
     return {
         "input_s3_uri": "s3://documents/in/",
         "output_s3_uri": "s3://documents/out",
@@ -84,14 +66,6 @@ def fetched(bda_emulator, tmp_path):
         return f"[{', '.join(paths)}]"
 
     return fetched
-
-
-def stored(aws, uri):
-    return (
-        aws.client("s3")
-        .get_object(Bucket="documents", Key=uri.removeprefix("s3://documents/"))["Body"]
-        .read()
-    )
 
 
 def rows(database):
@@ -274,3 +248,23 @@ def test_one_document_goes_to_a_person_only_where_a_field_is_missing(
     assert result.state == "success"
     assert (result.tasks["ask"], result.tasks["apply"], result.tasks["take"]) == (asked, asked, "success")
     assert ("/corrected/" in result.xcom("take")) is not total
+
+
+def test_outputs_go_once_they_are_in_a_table_if_the_run_is_told_so(bda_emulator, conf, run_dag):
+    def outputs():
+        return {
+            key: body
+            for key, body in objects_in(bda_emulator, "documents", "out/").items()
+            if not key.startswith("out/_batches/")
+        }
+
+    counted = run_dag(load("bda_purge"), conf)
+    assert counted.state == "success"
+    before = outputs()
+    assert (counted.xcom("purge", "dry_run"), counted.xcom("purge", "objects")) == (True, len(before))
+    purged = run_dag(load("bda_purge"), {**conf, "dry_run": False})
+    assert purged.state == "success"
+    # Each run deletes what its own jobs wrote, and nothing else.
+    assert (purged.xcom("purge", "dry_run"), purged.xcom("purge", "objects")) == (False, len(before))
+    assert outputs() == before
+    assert purged.xcom("tables", "rows") == 3

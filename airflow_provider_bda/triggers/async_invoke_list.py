@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.jobs.decision import Nature
 from airflow_provider_bda.jobs.selection import Selection
+from airflow_provider_bda.waiting import SETTLE
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
@@ -70,6 +71,8 @@ class AsyncInvokeListTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """List until all have ended, the deadline passes, or the service refuses the list."""
+        # No event is to come sooner (see SETTLE), and of two lists the later one knows more.
+        await asyncio.sleep(SETTLE)
         listed_once = False
         while True:
             selection, error = None, None

@@ -230,8 +230,14 @@ def test_the_iterator_takes_every_argument_of_the_paginator_and_says_where_to_go
     assert list(hook.iter_async_invokes(status_equals="Failed")) == []
 
 
+@pytest.fixture
+def listed_at_once(monkeypatch):
+    """There is no scheduler here that has to notice first that the worker is through with the task."""
+    monkeypatch.setattr("airflow_provider_bda.triggers.async_invoke_list.SETTLE", 0.0)
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_the_list_sensor_waits_until_all_selected_have_ended(aws, deferrable):
+def test_the_list_sensor_waits_until_all_selected_have_ended(aws, listed_at_once, deferrable):
     aws.settings.duration = 0.5
     for number in range(3):
         execute("async_invoke", model_input={"number": number}, wait_for_completion=False)
@@ -261,7 +267,7 @@ def test_the_list_sensor_waits_until_all_selected_have_ended(aws, deferrable):
         live_through(sensor(), context())
 
 
-def test_the_list_sensor_times_out_and_reports_a_refused_list(aws):
+def test_the_list_sensor_times_out_and_reports_a_refused_list(aws, listed_at_once):
     aws.settings.duration = 1000.0
     execute("async_invoke", wait_for_completion=False)
     sensor = {"task_id": "wait", "poke_interval": 0.1, "deferrable": True}

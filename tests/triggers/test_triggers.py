@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
+from airflow_provider_bda.triggers import async_invoke_list
 from airflow_provider_bda.triggers.job import JobTrigger
 from airflow_provider_bda.triggers.timer import TimerTrigger
 from tests.fakes import FakeLog, FakeRun, in_triggerer, stored
@@ -84,3 +85,26 @@ def test_the_deadline_holds_when_the_triggerer_starts_again_after_it(aws):
 def test_the_timer_hands_back_what_it_was_given():
     event = in_triggerer(stored(TimerTrigger(until=time.time() - 5, payload={"deadline": 7.5})))
     assert event.payload == {"deadline": 7.5}
+
+
+def test_a_list_on_which_all_have_ended_yields_no_event_before_the_worker_is_through(aws, monkeypatch):
+    monkeypatch.setattr(async_invoke_list, "SETTLE", 1.0)
+    began = time.monotonic()
+    event = in_triggerer(
+        stored(
+            async_invoke_list.AsyncInvokeListTrigger(
+                filters={},
+                paging={},
+                target={
+                    "aws_conn_id": "aws_default",
+                    "region_name": None,
+                    "verify": None,
+                    "botocore_config": None,
+                },
+                poll_interval=0.02,
+                deadline=time.time() + 30.0,
+            )
+        )
+    )
+    assert event.payload["outcome"] == "ended"
+    assert time.monotonic() - began >= 1.0
