@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -218,7 +218,8 @@ async def _close(building: asyncio.Task[Any]) -> None:
 async def _build(target: AwsTarget, service: str) -> Any:
     connection = await _connection(target.aws_conn_id) if target.aws_conn_id else None
     try:
-        client = await asyncio.to_thread(_build_in_thread, target, service, connection)
+        read = None if connection is None else _Read.of(connection)
+        client = await asyncio.to_thread(_build_in_thread, target, service, read)
     except CALL_ERRORS:
         raise
     except Exception as error:
@@ -228,6 +229,28 @@ async def _build(target: AwsTarget, service: str) -> Any:
         ) from error
     spare_the_collector(service)
     return client
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is in a connection, read on the loop.
+
+    A connection masks its ``extra`` whenever that is read, and tells Airflow's supervisor. From a thread, on Airflow
+    3.1, that runs into the triggerer's own talk with it, and the triggerer dies: "Response read out of order".
+    """
+
+    conn_id: str | None
+    conn_type: str | None
+    host: str | None
+    login: str | None
+    password: str | None
+    schema: str | None
+    port: int | None
+    extra_dejson: dict[str, Any]
+
+    @classmethod
+    def of(cls, connection: Any) -> _Read:
+        return cls(**{item.name: getattr(connection, item.name) for item in fields(cls)})
 
 
 async def _connection(conn_id: str) -> Any:
