@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-lowest e2e chaos e2e-lowest lint format docs site dist matrix bench pins clean
+.PHONY: help demo ui test test-lowest e2e cluster chaos e2e-lowest lint format docs site dist matrix bench pins clean
 # A broken environment is an error where it happens, not three commands later.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -36,8 +36,11 @@ test-lowest: $(LOWEST) ## The same, on the lowest versions we promise (without t
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist worksteal -o cache_dir=.venv-lowest/.pytest_cache \
 		$(addprefix --ignore tests/,emulator results benchmarks docs release e2e) -k "not (test_example_kinds and on_a_worker)" $(ARGS)
 
-e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium, PostgreSQL and Redis where installed)
-	@$(BIN)/python -m pytest -m e2e $(ARGS)
+e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for chromium and PostgreSQL where installed)
+	@$(BIN)/python -m pytest -m e2e --ignore tests/e2e/test_celery.py $(ARGS)
+
+cluster: $(NEWEST) ## The same on Celery: Redis, PostgreSQL, two workers and two triggerers that die (5 minutes; by hand, not in .ci/run)
+	@$(BIN)/python -m pytest -m e2e tests/e2e/test_celery.py $(ARGS)
 
 chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (an hour); writes docs/faults.md
 	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 BDA_CLUSTER_KILLS=12 \
