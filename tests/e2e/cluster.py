@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from demo.airflow_process import AirflowProcessError, Component, RealAirflow, free_ports
+from demo.airflow_process import COMPONENTS, AirflowProcessError, Component, RealAirflow, free_ports
 from tests.e2e.conftest import QUICK_TO_MISS
 from tests.e2e.postgres import Postgres, missing, postgres
 
@@ -55,11 +55,7 @@ class Cluster:
 
     def revive(self) -> list[str]:
         """Start again what has ended by itself; answer what that was."""
-        dead = [
-            name
-            for name in ("api-server", "scheduler", "dag-processor", *TRIGGERERS, *WORKERS)
-            if not self.airflow.pids(name)
-        ]
+        dead = [name for name in (*COMPONENTS, *TRIGGERERS[1:], *WORKERS) if not self.airflow.pids(name)]
         self.start(*dead)
         return dead
 

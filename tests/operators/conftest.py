@@ -31,12 +31,24 @@ def make_clients_quick(monkeypatch):
     monkeypatch.setattr(AwsBaseHook, "_get_caller", lambda *_: "Unknown")
 
 
+def connection_to(aws):
+    """Answer a connection of one attempt a call: boto's own pauses between attempts are not what is tested here."""
+    connection = aws.connection()
+    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+    return connection
+
+
+def put_the_invoice(aws):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="documents")
+    s3.put_object(Bucket="documents", Key="in/invoice.txt", Body=b"Invoice number: 7\n")
+
+
 @pytest.fixture
 def aws(running_emulator, monkeypatch):
     """An emulator with one small document and fast jobs, and Airflow's aws_default leading to it.
 
-    One attempt a call, for boto's own pauses between attempts are not what is tested here. Tests retry at once,
-    so a job counts as just bought for a moment only.
+    Tests retry at once, so a job counts as just bought for a moment only.
     """
     monkeypatch.setattr("airflow_provider_bda.operators._identity.JUST_NOW", 0.01)
     make_clients_quick(monkeypatch)
@@ -44,12 +56,8 @@ def aws(running_emulator, monkeypatch):
     aws.reset()
     for item in dataclasses.fields(Settings):
         setattr(aws.settings, item.name, getattr(Settings(duration=0.0), item.name))
-    connection = aws.connection()
-    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket="documents")
-    s3.put_object(Bucket="documents", Key="in/invoice.txt", Body=b"Invoice number: 7\n")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection_to(aws)))
+    put_the_invoice(aws)
     return aws
 
 

@@ -28,7 +28,7 @@ from tests.e2e.faults.campaign import ENDED, FILES, MOMENTS, RUNS, SUBMIT, TROUB
 from tests.e2e.faults.gate import Gate
 from tests.e2e.faults.trial import live
 from tests.fakes import FakeRun, in_triggerer, stored
-from tests.operators.conftest import aws, running_emulator, triggerer_loop
+from tests.operators.conftest import aws, connection_to, put_the_invoice, running_emulator, triggerer_loop
 from tests.pdf import a_pdf
 from tests.samples import SAMPLES
 
@@ -72,10 +72,9 @@ def quick(aws, gate, triggerer_loop, monkeypatch):
     monkeypatch.setattr("airflow_provider_bda.triggers.batch.SETTLE", 0.0)
     monkeypatch.setattr("tests.fakes.RUN", triggerer_loop.run)
     poller._POLLERS.clear()
-    connection = aws.connection()
+    connection = connection_to(aws)
     endpoint = f"http://localhost:{gate.port}"
     connection["extra"] = json.loads(json.dumps(connection["extra"]).replace(aws.endpoint_url, endpoint))
-    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
 
 
@@ -207,12 +206,8 @@ def slow_emulator():
 def slow(slow_emulator, aws, monkeypatch):
     # A connection of its own: a process keeps its clients by the connection's name.
     slow_emulator.reset()
-    connection = slow_emulator.connection()
-    connection["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_SLOW", json.dumps(connection))
-    s3 = slow_emulator.client("s3")
-    s3.create_bucket(Bucket="documents")
-    s3.put_object(Bucket="documents", Key="in/invoice.txt", Body=b"Invoice number: 7\n")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_SLOW", json.dumps(connection_to(slow_emulator)))
+    put_the_invoice(slow_emulator)
     return slow_emulator
 
 
