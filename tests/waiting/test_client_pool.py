@@ -5,18 +5,29 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from airflow.models.connection import Connection as ModelConnection
+from airflow.sdk import Connection as SdkConnection
+
 from airflow_provider_bda.aws import AwsTarget
 from airflow_provider_bda.waiting.client_pool import client_pool
 
 
-def test_a_connections_secrets_are_masked_on_the_loop_and_never_in_the_thread_that_builds_the_client(
+def test_a_connections_extra_is_read_on_the_loop_and_never_in_the_thread_that_builds_the_client(
     aws, monkeypatch
 ):
-    """Each masking is told to Airflow's supervisor: from a thread that kills a triggerer of Airflow 3.1."""
-    masking = []
-    monkeypatch.setattr(
-        "airflow.sdk.log.mask_secret", lambda *_: masking.append(threading.current_thread().name)
-    )
+    """To read it masks it and tells Airflow's supervisor so: from a thread that kills a triggerer of Airflow 3.1."""
+    readers = []
+
+    def told(read):
+        def extra(connection):
+            readers.append(threading.current_thread().name)
+            return read(connection)
+
+        return property(extra)
+
+    # Which of the two answers is Airflow's choice, by release and process.
+    for connection in (ModelConnection, SdkConnection):
+        monkeypatch.setattr(connection, "extra_dejson", told(connection.extra_dejson.fget))
 
     async def main():
         client = await client_pool().client(AwsTarget.of(), "bedrock-data-automation-runtime")
@@ -24,4 +35,4 @@ def test_a_connections_secrets_are_masked_on_the_loop_and_never_in_the_thread_th
         return threading.current_thread().name
 
     loops = asyncio.run(main())
-    assert set(masking) == {loops}
+    assert set(readers) == {loops}
