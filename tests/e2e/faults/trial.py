@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Tries a task has at most; no trial needs more than two.
 TRIES = 3
-#: Seconds a trigger may take: after an hour of throttling the rate that was learned grows back only slowly.
-PATIENCE = 90.0
 
 
 @dataclass
@@ -61,9 +59,7 @@ def live(make: Callable[..., Any], scene: Scene, trouble: Trouble, moment: str, 
         _, context = run.next_try()
         begin(SUBMIT)
         try:
-            told.result = live_through(
-                lambda: make(retries=run.retries), context, limit=PATIENCE, on_defer=deferred
-            )
+            told.result = live_through(lambda: make(retries=run.retries), context, on_defer=deferred)
         except BdaError as error:
             told.errors.append(error)
             scene.mend()
