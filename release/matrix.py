@@ -42,7 +42,7 @@ _BESIDE = (
     "README.md",
     "CHANGELOG.md",
 )
-#: As ``make test-lowest``: without what asks nothing of Airflow, or is about this checkout.
+#: Of no row: what asks nothing of Airflow, or is about this checkout.
 _LEFT_OUT = ("emulator", "results", "benchmarks", "docs", "release", "security", "e2e")
 #: On another Python than a row's own, these besides: they run whole Dags or processes, and ask of Airflow, not of Python.
 _IN_AIRFLOW = (
@@ -54,7 +54,6 @@ _IN_AIRFLOW = (
     "check",
     "operators/test_deadlines_in_airflow.py",
 )
-_SELECT = "not (test_example_kinds and on_a_worker)"
 #: Seconds for the tests of a row.
 LIMIT = 5400
 
@@ -170,11 +169,11 @@ def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) 
         "-n",
         "3",
         "--dist",
-        "worksteal",
+        "loadgroup",
         f"--junitxml={report}",
     ]
     # Deprecations of versions that nobody here has pinned are theirs.
-    command += ["-o", "filterwarnings=default", "-k", _SELECT]
+    command += ["-o", "filterwarnings=default"]
     command += [*_ignored(_LEFT_OUT), *tests]
     began = time.monotonic()
     with (ROOT / "build" / f"matrix-{row.name.replace(' ', '-')}-{told['python']}.log").open("w") as log:

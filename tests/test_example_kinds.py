@@ -1,4 +1,7 @@
-"""The example Dag of each job kind ends well and badly, deferred and on a worker, in a real Airflow in process."""
+"""The example Dag of each job kind ends well on a worker and badly deferred, in a real Airflow in process.
+
+Deferred and well they end together in ``tests/e2e/test_examples.py``; the operators' own tests have every combination.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,11 @@ def aws(bda_emulator):
     return bda_emulator
 
 
-@pytest.fixture(params=[True, False], ids=["deferred", "on_a_worker"])
+on_a_worker = pytest.mark.parametrize("run", [False], ids=["on_a_worker"], indirect=True)
+deferred = pytest.mark.parametrize("run", [True], ids=["deferred"], indirect=True)
+
+
+@pytest.fixture
 def run(request, run_dag, monkeypatch):
     """Run an example in one of the modes, polling quickly; the tasks that waited must have done so in that mode."""
     deferred = []
@@ -88,6 +95,7 @@ def test_every_kind_has_an_example_of_its_success_and_failure():
     assert kinds | {"library_deletion"} == set(JOB_KINDS)
 
 
+@on_a_worker
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_succeeds(aws, run, name):
     result = run(name)
@@ -103,6 +111,7 @@ def test_an_example_succeeds(aws, run, name):
         assert waited["status"] in kind.succeeded
 
 
+@deferred
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_fails_where_its_job_does(aws, run, name, capfd):
     kind_name, status, waits = EXAMPLES[name]
@@ -123,6 +132,7 @@ def fail(aws, kind, status, which):
     aws.fault(Fault(operation=kind.describe, answer=answer, input_uri=which, times=1))
 
 
+@on_a_worker
 def test_a_library_is_deleted_and_one_that_is_gone_is_no_failure(aws, run):
     aws.settings.durations["library_deletion"] = 0.3
     aws.client("bedrock-data-automation").create_data_automation_library(libraryName="product-names")
@@ -132,6 +142,7 @@ def test_a_library_is_deleted_and_one_that_is_gone_is_no_failure(aws, run):
     assert aws.client("bedrock-data-automation").list_data_automation_libraries()["libraries"] == []
 
 
+@deferred
 def test_a_library_whose_deletion_cannot_be_seen_fails(aws, run):
     aws.client("bedrock-data-automation").create_data_automation_library(libraryName="product-names")
     aws.fault(Fault(operation="GetDataAutomationLibrary", error="AccessDeniedException"))
