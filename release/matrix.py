@@ -169,7 +169,7 @@ def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) 
         "-n",
         "3",
         "--dist",
-        "loadgroup",
+        "load",
         f"--junitxml={report}",
     ]
     # Deprecations of versions that nobody here has pinned are theirs.

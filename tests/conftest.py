@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The tests of these folders share a world that takes most of a minute to make: one worker does them all.
+_TOGETHER = ("tests/ui/",)
+
 # Airflow reads these when it is first imported, which is when the first test module is collected.
 _HOME = tempfile.mkdtemp(prefix="airflow-provider-bda-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -40,3 +43,15 @@ def no_ambient_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal tests out one by one, but for those that stay together (xdist's own marks for that do nothing on pytest 9.2)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid)
+
+    return Scheduling(config, log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 # The first to come sets up a database, runs and an api-server: a minute on a busy machine.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]  # one world, dear to make
+pytestmark = pytest.mark.timeout(600)
 
 ROUTES = (
     "page",

@@ -12,7 +12,7 @@ import pytest
 from tests.ui.conftest import forget, set_state
 
 # The first to come sets up a database, runs and an api-server: a minute on a busy machine.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]  # one world, dear to make
+pytestmark = pytest.mark.timeout(600)
 
 TASK = "/bda/api/dags/{}/task"
 

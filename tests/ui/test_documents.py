@@ -14,7 +14,7 @@ from airflow_provider_bda.ui.documents import Document, Hidden, Nothing
 from airflow_provider_bda.ui.reading import ReadError, Source
 
 # The first to come sets up a database, runs and an api-server: a minute on a busy machine.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]  # one world, dear to make
+pytestmark = pytest.mark.timeout(600)
 
 FOLDER = "s3://ui-documents/made/job-1"
 SECRET = "000 1111 2222"

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import pytest
 
 # The first to come sets up a database, runs and an api-server: a minute on a busy machine.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]  # one world, dear to make
+pytestmark = pytest.mark.timeout(600)
 
 
 def loaded_after(code: str) -> set[str]:
