@@ -69,7 +69,7 @@ class DataAutomationRequest:
         :raises BdaInputError: a name is unknown or ambiguous, or the Region has no profile.
         """
         blueprints = [self._blueprint(blueprint) for blueprint in self.blueprints or []]
-        project = self._control_plane.project_arn(self.project) if self.project else None
+        project = self.control_plane.project_arn(self.project) if self.project else None
         request: dict[str, Any] = {
             "dataAutomationProfileArn": self.profile_arn or self._default_profile(project, blueprints)
         }
@@ -88,14 +88,14 @@ class DataAutomationRequest:
 
     def _blueprint(self, blueprint: str | Mapping[str, str]) -> dict[str, str]:
         if isinstance(blueprint, str):
-            return {"blueprintArn": self._control_plane.blueprint_arn(blueprint)}
+            return {"blueprintArn": self.control_plane.blueprint_arn(blueprint)}
         unknown = set(blueprint) - {"blueprintArn", "version", "stage"}
         if unknown or "blueprintArn" not in blueprint:
             raise BdaInputError(
                 "blueprints: a dict has blueprintArn and, if wanted, version and stage"
                 + (f", not {', '.join(sorted(unknown))}" if unknown else "")
             )
-        arn = self._control_plane.blueprint_arn(blueprint["blueprintArn"])
+        arn = self.control_plane.blueprint_arn(blueprint["blueprintArn"])
         return {**blueprint, "blueprintArn": arn}
 
     def _default_profile(self, project: str | None, blueprints: list[dict[str, str]]) -> str:
@@ -106,7 +106,8 @@ class DataAutomationRequest:
         return arn
 
     @cached_property
-    def _control_plane(self) -> BedrockDataAutomationHook:
+    def control_plane(self) -> BedrockDataAutomationHook:
+        """The hook of projects and blueprints."""
         return BedrockDataAutomationHook.for_target(self.target)
 
     def push_console_links(self, context: Any, output_prefix: str | None, request: Mapping[str, Any]) -> None:

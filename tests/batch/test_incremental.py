@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_bda.batch import engine as engine_module
 from airflow_provider_bda.batch.project_state import name_of, request_of, state_of_job
+from airflow_provider_bda.operators._batch_try import BatchTry
 from airflow_provider_bda.operators.batch import BdaBatchOperator
 from tests.batch.conftest import LIMIT
 from tests.fakes import FakeRun, live_through
@@ -179,11 +180,15 @@ def test_the_applied_quota_is_told_and_makes_the_window_else_the_default(aws, li
             Quotas() if service == "service-quotas" else real(hook, service, config)
         ),
     )
-    operator.__dict__.pop("_slots_known")
     told = operator.execute(context)["estimate"]
     assert (told["shares"][0]["slots"], told["slots_source"]) == (60, "the applied quota")
-    assert operator._slots.windows(None) == {"document": 120, "image": 40, "audio": 40, "video": 40}
-    assert operator._slots.windows(3)["document"] == 3
+    assert BatchTry(operator, operator.target).slots.windows(None) == {
+        "document": 120,
+        "image": 40,
+        "audio": 40,
+        "video": 40,
+    }
+    assert BatchTry(operator, operator.target).slots.windows(3)["document"] == 3
 
 
 def test_every_file_of_a_batch_carries_its_tags(aws, live, blueprint):
