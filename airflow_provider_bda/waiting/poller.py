@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_bda.jobs.decision import JobWait, Nature, Note
 from airflow_provider_bda.jobs.event import JobEvent
 from airflow_provider_bda.jobs.kind import Outcome, method_name
-from airflow_provider_bda.waiting import SETTLE, bulk, metrics
+from airflow_provider_bda.waiting import SETTLE, bulk, metrics, spare_the_collector_of_waits
 from airflow_provider_bda.waiting.client_pool import client_pool
 from airflow_provider_bda.waiting.durations import ENOUGH, Durations, began_at, next_age, took, usual
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, REFUSALS, call_error
@@ -219,6 +219,7 @@ class Poller:
         else:
             self._schedule(watch, first, first)
         watch.earliest = asyncio.get_running_loop().time() + min(first, SETTLE)
+        spare_the_collector_of_waits(len(self._watches))
         if self._early.pop(_job_id(watch)):
             self._hint(watch)
         if self._task is None or self._task.done():

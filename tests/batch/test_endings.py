@@ -15,6 +15,7 @@ from airflow_provider_bda.batch.store import StoreError
 from airflow_provider_bda.emulator import Fault
 from airflow_provider_bda.exceptions import BdaBatchError, BdaError, BdaInputError
 from airflow_provider_bda.jobs.kind import Outcome
+from airflow_provider_bda.operators._batch_try import BatchTry
 from airflow_provider_bda.operators.batch import BdaBatchOperator
 from tests.batch.conftest import LIMIT, FakeService
 from tests.batch.test_engine import refusal
@@ -93,7 +94,7 @@ def test_a_trigger_that_ended_without_an_answer_leaves_whole_results_too(aws, li
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:  # the engine did everything, and its answer was lost
-        patch.setattr(BdaBatchOperator, "_finish", lost)
+        patch.setattr(BatchTry, "finish", lost)
         with pytest.raises(KeyboardInterrupt):
             live("one")
     _, context = FakeRun(lambda **_: None, run_id="one").next_try()

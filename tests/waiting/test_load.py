@@ -7,6 +7,7 @@ import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -64,3 +65,27 @@ def test_the_model_of_a_service_is_too_once_it_has_a_client():
     assert frozen[0] > 0
     # That of the second region came with the first; a thread may let go of an object or two.
     assert abs(frozen[1] - frozen[0]) < 1000
+
+
+def test_what_waits_is_too_a_step_at_a_time_and_goes_when_it_has_ended():
+    class Wait:
+        """Stands for all that one wait holds; nothing of it refers back."""
+
+    waiting.spare_the_collector.cache_clear()
+    gc.unfreeze()
+    waits, frozen = [], []
+    for number in range(1, 2 * waiting.STEP + 1):
+        waits.append(Wait())
+        waiting.spare_the_collector_of_waits(number)
+        frozen.append(gc.get_freeze_count())
+    assert frozen[waiting.STEP - 2] == 0
+    assert frozen[waiting.STEP - 1] >= waiting.STEP
+    assert frozen[-1] >= frozen[-2] + waiting.STEP
+    ended = weakref.ref(waits[0])
+    del waits[:]
+    assert ended() is None
+    # Fewer, and then as many again, are no step.
+    left = gc.get_freeze_count()
+    for number in range(1, 2 * waiting.STEP + 1):
+        waiting.spare_the_collector_of_waits(number)
+    assert gc.get_freeze_count() <= left
