@@ -30,7 +30,7 @@ ui: $(NEWEST) ## The same, and Airflow stays up to look at until Ctrl-C
 test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
 	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist load $(ARGS)
 
-# Not again what asks little or nothing of Airflow or the Amazon provider; `make matrix` has all of it on them.
+# Not again what asks little or nothing of Airflow or the Amazon provider; what asks a little, `make matrix` runs.
 test-lowest: $(LOWEST) ## Those that ask something of Airflow or the Amazon provider, on the lowest versions we promise
 	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist load -o cache_dir=.venv-lowest/.pytest_cache \
 		$(addprefix --ignore tests/,emulator results benchmarks docs release e2e parity check batch_outputs test_iam.py \
@@ -42,7 +42,7 @@ e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for
 cluster: $(NEWEST) ## The same on Celery: Redis, PostgreSQL, two workers and two triggerers that die (5 minutes; by hand, not in .ci/run)
 	@$(BIN)/python -m pytest -m e2e tests/e2e/test_celery.py $(ARGS)
 
-chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (an hour); writes docs/faults.md
+chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (three quarters of an hour); writes docs/faults.md
 	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 BDA_CLUSTER_KILLS=12 \
 		$(BIN)/python -m pytest -p no:randomly \
 		tests/e2e/faults tests/e2e/test_survival.py tests/e2e/test_batch.py tests/e2e/test_celery.py $(ARGS)

@@ -53,7 +53,7 @@ def aws(bda_emulator):
 
 
 on_a_worker = pytest.mark.parametrize("run", [False], ids=["on_a_worker"], indirect=True)
-deferred = pytest.mark.parametrize("run", [True], ids=["deferred"], indirect=True)
+in_the_triggerer = pytest.mark.parametrize("run", [True], ids=["deferred"], indirect=True)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_an_example_succeeds(aws, run, name):
         assert waited["status"] in kind.succeeded
 
 
-@deferred
+@in_the_triggerer
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_fails_where_its_job_does(aws, run, name, capfd):
     kind_name, status, waits = EXAMPLES[name]
@@ -142,7 +142,7 @@ def test_a_library_is_deleted_and_one_that_is_gone_is_no_failure(aws, run):
     assert aws.client("bedrock-data-automation").list_data_automation_libraries()["libraries"] == []
 
 
-@deferred
+@in_the_triggerer
 def test_a_library_whose_deletion_cannot_be_seen_fails(aws, run):
     aws.client("bedrock-data-automation").create_data_automation_library(libraryName="product-names")
     aws.fault(Fault(operation="GetDataAutomationLibrary", error="AccessDeniedException"))
