@@ -42,7 +42,7 @@ e2e: $(NEWEST) ## Run the tests that start a real Airflow (20 minutes; those for
 cluster: $(NEWEST) ## The same on Celery: Redis, PostgreSQL, two workers and two triggerers that die (5 minutes; by hand, not in .ci/run)
 	@$(BIN)/python -m pytest -m e2e tests/e2e/test_celery.py $(ARGS)
 
-chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (three quarters of an hour); writes docs/faults.md
+chaos: $(NEWEST) ## Live through every fault at every moment, and 20 kills of a triggerer (35 minutes); writes docs/faults.md
 	@BDA_CHAOS=1 BDA_FAULTS_PAGE=docs/faults.md BDA_KILLS=20 BDA_DOCUMENTS=200 BDA_CLUSTER_KILLS=12 \
 		$(BIN)/python -m pytest -p no:randomly \
 		tests/e2e/faults tests/e2e/test_survival.py tests/e2e/test_batch.py tests/e2e/test_celery.py $(ARGS)
