@@ -11,7 +11,8 @@
 
 A batch's files are written under names of their own, then its commit is swapped: one conditional PUT, which fails where
 another writer was faster. Only then the files it replaces are deleted. So a reader of a manifest sees the rows of before
-or those of after, whole; one that lists ``data/`` sees both for the moment between swap and deletion.
+or those of after, whole; one that lists ``data/`` sees both for the moment between swap and deletion. A writer deletes only
+what was there before its swap, and so nothing of one that came after it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,31 @@ def read_commit(s3: Any, dataset: Dataset, batch_id: str) -> tuple[dict[str, Any
     return value, etag
 
 
+def replaced_by(
+    s3: Any, dataset: Dataset, commit: Mapping[str, Any], before: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """List the files that a commit is about to replace, and what writers that died have left, by partition.
+
+    Asked for before the swap: so the files of a writer that comes after it are none of these, however long this one stands
+    still until it deletes them. Which partitions they are in goes into the commit, so that the next writer finds them if this
+    one dies.
+
+    :raises BdaError: S3 refuses it.
+    """
+    dates = {commit["date"], before.get("date", commit["date"])}
+    partitions = {
+        dataset.partition(table, date, commit["batch_id"])
+        for table in {**before["tables"], **commit["tables"]}
+        for date in dates
+    }
+    own = set(_files(commit))
+    found = {
+        partition: [uri for uri, _ in objects_under(s3, partition) if uri not in own]
+        for partition in sorted(partitions.union(before.get("replaces", ())))
+    }
+    return {partition: uris for partition, uris in found.items() if uris}
+
+
 def swap_commit(s3: Any, dataset: Dataset, commit: Mapping[str, Any], etag: str | None, **put: Any) -> bool:
     """Put a commit in the place of the one that was read; say whether no other writer was faster.
 
@@ -90,14 +116,40 @@ def swap_commit(s3: Any, dataset: Dataset, commit: Mapping[str, Any], etag: str 
     return _swap(s3, dataset.commit(commit["batch_id"]), commit, etag, **put)
 
 
-def tell_readers(
+def settle(
     s3: Any, dataset: Dataset, commit: Mapping[str, Any], before: Mapping[str, Any], **put: Any
+) -> bool:
+    """Have the manifests say what the newest commit says; say whether that is still this one.
+
+    It is not where this writer stood still after its swap (a frozen worker, whose task was tried again meanwhile) and another
+    came after it: then that one's files are those that readers must be told.
+
+    :raises BdaError: S3 refuses it, or others swap all the time; a retry writes the manifests again.
+    """
+    batch_id, told = commit["batch_id"], before
+    for _ in range(_TRIES):
+        newest, _etag = read_commit(s3, dataset, batch_id)
+        if newest.get("attempt") == told.get("attempt"):
+            return bool(newest.get("attempt") == commit["attempt"])
+        tell_readers(s3, dataset, batch_id, newest, told, **put)
+        told = newest
+    raise BdaError(
+        f"{dataset.commit(batch_id)} was changed by others {_TRIES} times in a row; a retry tries again"
+    )
+
+
+def tell_readers(
+    s3: Any,
+    dataset: Dataset,
+    batch_id: str,
+    commit: Mapping[str, Any],
+    before: Mapping[str, Any],
+    **put: Any,
 ) -> None:
     """Write the manifests that say what the commit says; take away those of partitions that are gone.
 
     :raises BdaError: S3 refuses it; a retry writes them again.
     """
-    batch_id = commit["batch_id"]
     for table, told in commit["tables"].items():
         entries = [
             {
@@ -118,22 +170,6 @@ def tell_readers(
         if table not in commit["tables"] or before["date"] != commit["date"]
     ]
     delete(s3, gone)
-
-
-def sweep(s3: Any, dataset: Dataset, commit: Mapping[str, Any], before: Mapping[str, Any]) -> int:
-    """Delete the files that the commit has replaced, and what writers that died left in its partitions.
-
-    :returns: how many.
-    :raises BdaError: S3 refuses it; a retry deletes the rest.
-    """
-    kept = set(_files(commit))
-    gone = set(_files(before)) - kept
-    for table in {**before["tables"], **commit["tables"]}:
-        for uri, _ in objects_under(s3, dataset.partition(table, commit["date"], commit["batch_id"])):
-            if uri not in kept:
-                gone.add(uri)
-    delete(s3, sorted(gone))
-    return len(gone)
 
 
 def agree_on_columns(

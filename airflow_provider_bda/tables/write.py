@@ -122,19 +122,21 @@ def write_dataset(
         try:
             for target in targets:
                 _write_table(s3, dataset, target, commit, options)
+            replaced = store.replaced_by(s3, dataset, commit, before)
+            commit["replaces"] = list(replaced)
         except BaseException:
             _take_back(s3, commit)
             raise
     # An error here may be a lost answer to a swap that happened: the files stay, and the next writer knows.
     if not store.swap_commit(s3, dataset, commit, etag, **options.put):
         _take_back(s3, commit)
-        raise BdaError(
-            f"another writer has replaced {dataset.commit(batch_id)} meanwhile: two tasks write the same batch's rows. "
-            "Nothing of this one's is seen; a retry writes them anew"
-        )
-    store.tell_readers(s3, dataset, commit, before, **options.put)
-    swept = store.sweep(s3, dataset, commit, before)
-    _log.info("swapped: %s files in, %s out", len(_files(commit)), swept)
+        raise _overtaken(dataset, batch_id)
+    newest = store.settle(s3, dataset, commit, before, **options.put)
+    gone = [uri for uris in replaced.values() for uri in uris]
+    store.delete(s3, gone)
+    if not newest:
+        raise _overtaken(dataset, batch_id)
+    _log.info("swapped: %s files in, %s out", len(_files(commit)), len(gone))
     return {
         "dataset_s3_uri": dataset.uri,
         "batch_id": batch_id,
@@ -146,6 +148,13 @@ def write_dataset(
         "rows": sum(table.rows for table in spool.tables.values()),
         "tables": {target.name: _told(dataset, target, commit) for target in targets},
     }
+
+
+def _overtaken(dataset: store.Dataset, batch_id: str) -> BdaError:
+    return BdaError(
+        f"another writer has replaced {dataset.commit(batch_id)} meanwhile: two tasks write the same batch's rows. Nothing of "
+        "this one's is seen; a retry writes them anew"
+    )
 
 
 def _targets(spool: Spool, options: Options) -> list[_Target]:

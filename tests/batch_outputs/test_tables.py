@@ -485,6 +485,57 @@ def test_a_writer_that_was_overtaken_fails_and_leaves_nothing(
     assert lake("supplier_invoice", "count(*) n") == [{"n": 1}]
 
 
+@pytest.mark.parametrize("step", ["tell_readers", "delete"])
+def test_a_writer_that_stood_still_after_its_swap_takes_nothing_from_the_one_that_came_after(
+    write, a_batch, lake, output, blueprint_of, stored, monkeypatch, step
+):
+    """A worker is frozen, its task is tried again and ends well, and then the worker wakes up."""
+    of = blueprint_of(INVOICE)
+    a_batch.part(0, output("a", (of, VALUES)))
+    write()
+    goes_on = getattr(store, step)
+
+    def stands_still(*args, **kwargs):
+        monkeypatch.setattr(store, step, goes_on)
+        a_batch.part(0, output("b", (of, VALUES)), output("c", (of, VALUES)))
+        write()
+        return goes_on(*args, **kwargs)
+
+    monkeypatch.setattr(store, step, stands_still)
+    with pytest.raises(BdaError, match="another writer has replaced"):
+        write()
+    assert {row["document_id"] for row in lake("supplier_invoice")} == {"b", "c"}
+    manifest = json.loads(stored(f"{DATASET}/supplier_invoice/_manifests/a-batch.json"))
+    assert sum(entry["meta"]["record_count"] for entry in manifest["entries"]) == 2
+    assert all(stored(entry["url"]) for entry in manifest["entries"])
+
+
+def test_a_writer_that_died_after_its_swap_doubles_no_rows_even_of_another_date(
+    write, aws, a_batch, lake, output, blueprint_of
+):
+    of = blueprint_of(INVOICE)
+    a_batch.part(0, output("a", (of, VALUES)))
+    write(partition_date="2026-01-01")
+    aws.fault(Fault(operation="s3:DELETE", error="InternalError", status=500))
+    a_batch.part(0, output("a", None))
+    for _ in range(2):
+        with pytest.raises(BdaError):
+            write(partition_date="2026-01-02")
+    aws.clear_faults()
+    a_batch.part(0, output("b", (of, VALUES)))
+    write(partition_date="2026-01-03")
+    assert lake("supplier_invoice", "document_id, date") == [{"document_id": "b", "date": "2026-01-03"}]
+
+
+def test_what_a_writer_that_died_left_is_gone_with_the_next(write, a_batch, output, blueprint_of, keys):
+    a_batch.part(0, output("a", (blueprint_of(INVOICE), VALUES)))
+    left = "supplier_invoice/data/date=2026-01-02/batch_id=a-batch/0123456789ab-00000.parquet"
+    a_batch.put(f"{DATASET}/{left}", b"half")
+    write()
+    assert len(keys("lake/supplier_invoice/data/")) == 1
+    assert f"lake/{left}" not in keys("lake/")
+
+
 def test_an_output_that_is_gone_fails_unless_it_is_tolerated(write, a_batch, lake, output, blueprint_of):
     of = blueprint_of(INVOICE)
     gone = a_batch.made("gone", output_s3_uri="s3://documents/out/gone/job_metadata.json")
