@@ -19,7 +19,6 @@ METRICS = ("precision", "recall", "f1", "accuracy")
 _MOST_MISTAKES = 500
 #: Entries of a list that are matched with each other; longer ones go by their order.
 _MATCHED = 200
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(slots=True)
@@ -101,11 +100,13 @@ class Scores:
         }
 
     def _hold(self, place: tuple[str, int], path: str, found: Any, true: Any) -> None:
-        if isinstance(true, Mapping):
+        if isinstance(true, Mapping) and true:
             given = found if isinstance(found, Mapping) else {}
             for name, value in true.items():
                 self._hold(place, f"{path}.{name}", given.get(name), value)
-        elif isinstance(true, list):
+        elif true == {} and isinstance(found, Mapping):
+            self._spurious(place, path, found)
+        elif isinstance(true, list) and (true or isinstance(found, list)):
             entries = found if isinstance(found, list) else []
             for one, other in self._pairs(f"{path}[]", entries, true):
                 if other is not None:
@@ -117,10 +118,11 @@ class Scores:
 
     def _count(self, place: tuple[str, int], path: str, found: Any, true: Any) -> None:
         count = self.counts.setdefault(path, Count())
-        if found in _EMPTY and true in _EMPTY:
+        lacks, asks = _is_empty(found), not _is_empty(true)
+        if lacks and not asks:
             count.empty += 1
             return
-        what = "missing" if found in _EMPTY else "spurious" if true in _EMPTY else "wrong"
+        what = "missing" if lacks else "wrong" if asks else "spurious"
         if what == "wrong" and self._alike(path, found, true):
             count.right += 1
             return
@@ -135,7 +137,7 @@ class Scores:
         elif isinstance(found, list):
             for value in found:
                 self._spurious(place, f"{path}[]", value)
-        elif found not in _EMPTY:
+        elif not _is_empty(found):
             self._count(place, path, found, None)
 
     def _alike(self, path: str, found: Any, true: Any) -> bool:
@@ -167,16 +169,16 @@ class Scores:
         if isinstance(true, Mapping):
             given = found if isinstance(found, Mapping) else {}
             return sum(
-                given.get(name) not in _EMPTY
-                and value not in _EMPTY
+                not _is_empty(given.get(name))
+                and not _is_empty(value)
                 and self._alike(f"{path}.{name}", given.get(name), value)
                 for name, value in true.items()
                 if not isinstance(value, Mapping | list)
             )
         return int(
             not isinstance(true, list)
-            and found not in _EMPTY
-            and true not in _EMPTY
+            and not _is_empty(found)
+            and not _is_empty(true)
             and self._alike(path, found, true)
         )
 
@@ -200,6 +202,13 @@ def _difference(one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -
     if one[metric] is None or other[metric] is None:
         return None
     return round(float(one[metric]) - float(other[metric]), 6)
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether there is nothing: the service writes "" in every member of an object that it did not find."""
+    if isinstance(value, Mapping):
+        return all(map(_is_empty, value.values()))
+    return all(map(_is_empty, value)) if isinstance(value, list) else value in (None, "")
 
 
 def _at(entries: list[Any], number: int) -> Any:

@@ -79,4 +79,9 @@ def _truth(line: Any, where: str, read: Callable[[str], bytes]) -> Truth:
         fields = _parsed(read(uri), uri)
     if not isinstance(fields, Mapping):
         raise BdaInputError(f"ground_truth: {where}: it has no fields; {_WANTED}")
-    return Truth(document, int(line.get("segment") or 0), fields)
+    segment = line.get("segment") or 0
+    if type(segment) is not int or segment < 0:
+        raise BdaInputError(
+            f"ground_truth: {where}: segment: {segment!r} is no whole number from 0; {_WANTED}"
+        )
+    return Truth(document, segment, fields)

@@ -250,7 +250,17 @@ class BdaEvaluateOperator(BdaAwsOperator):
                 for name, by in change["fields"].items()
                 if by is not None and by < -self.max_field_regression
             ]
+            found += self._lost(report)
         return found
+
+    def _lost(self, report: Mapping[str, Any]) -> list[str]:
+        """Answer the fields that had a measure and have none: what is never found has no precision, and is no better for it."""
+        before = report["baseline"]["fields"]
+        return [
+            f"{self.metric} of {name} is not known, the baseline's is {_said(before[name][self.metric])}"
+            for name, of in report["candidate"]["fields"].items()
+            if of["missing"] and of[self.metric] is None and before.get(name, {}).get(self.metric) is not None
+        ]
 
     # --- without ------------------------------------------------------------------------------------
 

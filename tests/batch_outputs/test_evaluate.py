@@ -92,6 +92,17 @@ def test_a_row_left_out_of_a_table_shifts_no_other():
     assert counted(scores, "lines[].deep.y[]") == (0, 0, 0, 1)
 
 
+def test_an_object_or_list_of_empty_values_is_empty():
+    nothing = {"street": "", "lines": [{"amount": ""}]}
+    scores = Scores()
+    scores.add("one", 0, {"address": nothing, "tags": [""]}, {"address": None, "tags": ""})
+    scores.add("two", 0, {"address": "", "tags": ""}, {"address": {}, "tags": [""]})
+    assert counted(scores, "address") == (0, 0, 0, 0)
+    assert counted(scores, "tags") == (0, 0, 0, 0)
+    scores.add("three", 0, {"address": {"street": "made up"}}, {"address": {}})
+    assert counted(scores, "address.street") == (0, 0, 0, 1)
+
+
 @pytest.fixture
 def results(aws, a_batch, monkeypatch):
     """Leave a batch's results: document -> what was extracted; answer the batch."""
@@ -168,6 +179,19 @@ def test_a_regression_over_the_margin_fails_after_the_report_is_written(results,
         evaluate(candidate=candidate, ground_truth=TRUTH, metric="recall", min_score=0.9)
 
 
+def test_a_field_that_is_never_found_any_more_is_a_regression_in_any_metric(results):
+    lost = {name: {**values, "number": ""} for name, values in GOOD.items()}
+    with pytest.raises(BdaGateError, match="precision of number is not known, the baseline's is 1"):
+        evaluate(
+            candidate=results("new", lost),
+            baseline=results("old", GOOD),
+            ground_truth=TRUTH,
+            rules={"total": number(0.01)},
+            metric="precision",
+            max_field_regression=0.9,
+        )
+
+
 def test_a_bucket_that_is_not_there_is_told(results):
     with pytest.raises(BdaInputError, match=r"there is no s3://nowhere/evaluation\.json"):
         evaluate(candidate=results("new", GOOD), ground_truth=TRUTH, report_s3_uri="s3://nowhere")
@@ -203,6 +227,11 @@ def test_truth_is_read_from_a_prefix_and_a_document_without_result_counts_agains
         ([], "there is none"),
         ([{"fields": {}}], "entry 0: it names no document"),
         ([{"document_id": "one", "fields": ["SECRET"]}], "entry 0: it has no fields"),
+        (
+            [{"document_id": "one", "segment": -1, "fields": {}}],
+            "entry 0: segment: -1 is no whole number from 0",
+        ),
+        ([{"document_id": "one", "segment": "x", "fields": {}}], "entry 0: segment: 'x' is no whole number"),
         ("s3://documents/broken.jsonl", "broken.jsonl, line 2: this is no JSON"),
         ("s3://documents/nowhere.jsonl", "there is no s3://documents/nowhere.jsonl"),
         ([{"document_id": "nobody", "fields": {"number": "1"}}], "a result of none of the 1 documents"),
