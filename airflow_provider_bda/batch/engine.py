@@ -444,8 +444,7 @@ class Engine:
         for first, count in spans(segment.unsubmitted()):
             self.writer.add(segment.number, {"k": "free", "i": first, "n": count, "w": self.writer.name})
         await self.writer.flush()
-        await files.catch_up(self.store, self.layout, segment, self.writer.name, everything=True)
-        await files.close_segment(self.store, self.layout, segment, self._run)
+        await files.close_segment(self.store, self.layout, segment, self._run, self.writer.name)
         self._open -= 1
         self._freed.set()
 

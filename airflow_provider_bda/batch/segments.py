@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_bda.batch.document import Document
 from airflow_provider_bda.batch.ledger import Segment, parse
+from airflow_provider_bda.batch.store import StoreError
 from airflow_provider_bda.batch.work import left_to_do, rows_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ class Store(Protocol):
     async def get(self, uri: str, most: int | None = None) -> bytes:
         """Read an object."""
 
-    async def put(self, uri: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def etag(self, uri: str) -> str | None:
+        """Answer which version of an object there is."""
+
+    async def put(
+        self, uri: str, body: bytes, *, if_absent: bool = False, if_match: str | None = None
+    ) -> bool:
         """Write an object."""
 
     async def list(self, prefix_uri: str, after: str = "") -> list[str]:
@@ -94,18 +100,18 @@ async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSe
 
 
 async def catch_up(
-    store: Store, layout: BatchLayout, segment: OpenSegment, own: str, *, everything: bool = False
+    store: Store, layout: BatchLayout, segment: OpenSegment, own: str | None, *, everything: bool = False
 ) -> bool:
     """Take in what other engines have written meanwhile; answer whether there was anything.
 
-    :param own: the name of our own writer, whose files are not read.
+    :param own: the name of our own writer, whose files are not read; None for one that writes none.
     :param everything: look at all files, however old their name says they are.
     """
     since = "" if everything else f"{max(int((segment.listed_at - SKEW) * 1000), 0):013d}"
     now = time.time()
     found = await store.list(layout.ledger(segment.number), since)
     segment.listed_at = now
-    news = [uri for uri in found if own not in uri and uri not in segment.read]
+    news = [uri for uri in found if (own is None or own not in uri) and uri not in segment.read]
     _add(segment, await _read_records(store, news))
     segment.read.update(news)
     return bool(news)
@@ -161,12 +167,33 @@ class Mark:
 
 #: How many different reasons a mark keeps.
 REASONS = 50
+#: How often the rows of a segment are made anew where others have written them meanwhile.
+CLOSINGS = 5
 
 
-async def close_segment(store: Store, layout: BatchLayout, segment: OpenSegment, run: Run) -> Mark:
-    """Write a segment's rows, and the mark where nothing is left to do in it."""
-    body, mark = await asyncio.to_thread(_rows, segment, run)
-    await store.put(layout.part(segment.number), body)
+async def close_segment(
+    store: Store, layout: BatchLayout, segment: OpenSegment, run: Run, own: str | None = None
+) -> Mark:
+    """Write a segment's rows, and the mark where nothing is left to do in it.
+
+    Rows replace only those that were there before the ledger was read last. So an engine that could not write for a while (a
+    host without network, whose batch went on elsewhere) puts no old rows over newer ones.
+
+    :param own: the name of our own writer, of which everything is on S3.
+    :raises StoreError: S3 refused or did not come back, or others wrote the rows all the time.
+    """
+    part = layout.part(segment.number)
+    for attempt in range(CLOSINGS):
+        there = await store.etag(part)
+        await catch_up(store, layout, segment, own, everything=True)
+        body, mark = await asyncio.to_thread(_rows, segment, run)
+        # What the end of a batch has added to the rows stays.
+        if attempt and await asyncio.to_thread(_says, await store.get(part), body):
+            break
+        if await store.put(part, body, if_absent=there is None, if_match=there):
+            break
+    else:
+        raise StoreError(f"{part} was written by others {CLOSINGS} times in a row", "PreconditionFailed")
     if mark.left == 0:
         mark_body = json.dumps({name: getattr(mark, name) for name in Mark.__slots__}).encode()
         await store.put(layout.mark(segment.number, run.number), mark_body)
@@ -198,6 +225,14 @@ def _documents(body: bytes) -> list[Document]:
 def work_of(segment: OpenSegment, run: Run) -> list[Work]:
     """Answer what a run has to do in a segment."""
     return left_to_do(segment.documents, segment.states, run)
+
+
+def _says(there: bytes, wanted: bytes) -> bool:
+    """Tell whether rows say everything that others do, and maybe more."""
+    old, new = there.splitlines(), wanted.splitlines()
+    return len(old) == len(new) and all(
+        {**(row := json.loads(one)), **json.loads(other)} == row for one, other in zip(old, new, strict=True)
+    )
 
 
 def _rows(segment: OpenSegment, run: Run) -> tuple[bytes, Mark]:

@@ -26,7 +26,8 @@ T = TypeVar("T")
 PATIENCE = 600.0
 LONGEST_PAUSE = 20.0
 CALL_TIMEOUT = 90.0
-#: What S3 answers to If-None-Match where the object is there, and where another write of it is under way.
+#: What S3 answers to If-None-Match where the object is there, and to If-Match where it is another; and where another write of
+#: it is under way.
 _THERE = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"})
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -71,15 +72,36 @@ class S3Store:
 
         return await self._call(uri, read)
 
-    async def put(self, uri: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def etag(self, uri: str) -> str | None:
+        """Answer which version of an object there is (HeadObject); None if there is none.
+
+        :raises StoreError: S3 refused or did not come back.
+        """
+        bucket, key = split_s3_uri(uri)
+
+        async def head(client: Any) -> str:
+            return str((await client.head_object(Bucket=bucket, Key=key))["ETag"])
+
+        try:
+            return await self._call(uri, head)
+        except FileNotFoundError:
+            return None
+
+    async def put(
+        self, uri: str, body: bytes, *, if_absent: bool = False, if_match: str | None = None
+    ) -> bool:
         """Write an object (PutObject).
 
         :param if_absent: leave one that is there alone.
+        :param if_match: replace this version alone, by its ETag. Where a write was repeated because its answer was lost, this
+            answers False though it was written.
         :return: whether it was written.
         :raises StoreError: S3 refused or did not come back.
         """
         bucket, key = split_s3_uri(uri)
         more = ({"IfNoneMatch": "*"} if if_absent else {}) | tagging(self.tags)
+        if if_match is not None:
+            more["IfMatch"] = if_match
 
         async def write(client: Any) -> bool:
             await client.put_object(Bucket=bucket, Key=key, Body=body, **more)
@@ -87,8 +109,12 @@ class S3Store:
 
         try:
             return await self._call(uri, write)
+        except FileNotFoundError:
+            if if_match is not None:
+                return False
+            raise
         except StoreError as error:
-            if if_absent and error.code in _THERE:
+            if (if_absent or if_match is not None) and error.code in _THERE:
                 return False
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from dataclasses import replace
@@ -34,6 +35,8 @@ class FakeStore:
         self.tags = {}
         self.calls = []
         self.fail = lambda operation, uri: None
+        #: Awaited before an object is written, as a host without network waits.
+        self.stand_still = None
 
     async def get(self, uri, most=None):
         await self._called("get", uri)
@@ -41,9 +44,15 @@ class FakeStore:
             raise FileNotFoundError(uri)
         return self.objects[uri][:most]
 
-    async def put(self, uri, body, *, if_absent=False):
+    async def etag(self, uri):
+        await self._called("etag", uri)
+        return self._etag(uri)
+
+    async def put(self, uri, body, *, if_absent=False, if_match=None):
         await self._called("put", uri)
-        if if_absent and uri in self.objects:
+        if self.stand_still is not None:
+            await self.stand_still(uri)
+        if (if_absent and uri in self.objects) or (if_match is not None and if_match != self._etag(uri)):
             return False
         self.objects[uri] = body
         return True
@@ -51,6 +60,9 @@ class FakeStore:
     async def list(self, prefix_uri, after=""):
         await self._called("list", prefix_uri)
         return sorted(uri for uri in self.objects if uri.startswith(prefix_uri) and uri > prefix_uri + after)
+
+    def _etag(self, uri):
+        return hashlib.md5(self.objects[uri]).hexdigest() if uri in self.objects else None  # noqa: S324 - as S3 does
 
     async def _called(self, operation, uri):
         await asyncio.sleep(0)

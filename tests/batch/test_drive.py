@@ -132,6 +132,10 @@ def test_the_store_writes_once_where_it_is_told_to(aws):
         store = S3Store(AwsTarget.of())
         uri = "s3://documents/x/1"
         wrote = [await store.put(uri, b"a", if_absent=True), await store.put(uri, b"b", if_absent=True)]
+        was = await store.etag(uri)
+        wrote += [await store.put(uri, b"c", if_match=was), await store.put(uri, b"d", if_match=was)]
+        gone = "s3://documents/x/2"
+        wrote += [await store.put(gone, b"e", if_match=was), await store.etag(gone)]
         with pytest.raises(FileNotFoundError):
             await store.get("s3://documents/x/2")
         with pytest.raises(StoreError, match="NoSuchBucket"):
@@ -144,4 +148,5 @@ def test_the_store_writes_once_where_it_is_told_to(aws):
             await store.list("s3://documents/x/", "1"),
         )
 
-    assert asyncio.run(main()) == ([True, False], b"a", b"a", ["s3://documents/x/1"], [])
+    wrote = [True, False, True, False, False, None]
+    assert asyncio.run(main()) == (wrote, b"c", b"c", ["s3://documents/x/1"], [])

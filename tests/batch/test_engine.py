@@ -276,9 +276,8 @@ async def _killed(batch, service, moment):
             await asyncio.sleep(3600)
         return await put(*arguments, **more)
 
-    engine.store = engine.writer._store = type(
-        "Dying", (), {"get": batch.store.get, "list": batch.store.list, "put": staticmethod(dead)}
-    )()
+    living = {name: getattr(batch.store, name) for name in ("get", "list", "etag")}
+    engine.store = engine.writer._store = type("Dying", (), {**living, "put": staticmethod(dead)})()
     task = asyncio.create_task(engine.run())
     await asyncio.wait({task}, timeout=moment)
     alive["yes"] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,33 @@ def test_rejections_in_a_row_are_counted_over_segments(a_batch):
     batch.order(policy={"max_consecutive_rejections": 10}, max_open_jobs={"document": 2})
     assert batch.work(service).state == "stopped"
     assert len(service.jobs) <= 10 + 2
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["the first rows", "rows over older ones"])
+def test_an_engine_that_stood_still_puts_no_old_rows_over_newer_ones(a_batch, before):
+    """A host loses its network as it closes a segment; the batch goes on elsewhere; then the network is back."""
+    batch, service = a_batch(2), FakeService(lambda uri, number: Outcome.REJECTED)
+    batch.order()
+    if before:
+        batch.work(service)
+        batch.clear()
+    store, part = batch.store, batch.layout.part(0)
+
+    async def without_network(uri):
+        if uri != part:
+            return
+        store.stand_still = None
+        service.outcome_of = lambda uri, number: Outcome.SUCCEEDED
+        batch.clear()
+        await batch.engine(service).run()
+        # The end of the batch adds what the outputs say.
+        rows = [{**json.loads(line), "pages": 3} for line in store.objects[part].splitlines()]
+        store.objects[part] = "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    store.stand_still = without_network
+    batch.work(service)
+    assert [(row["status"], row["pages"]) for row in batch.rows.values()] == [("succeeded", 3)] * 2
+    assert len(service.jobs) == (6 if before else 4)
 
 
 @pytest.mark.parametrize("wish", ["warn", "fail", "ignore"])
