@@ -98,20 +98,29 @@ async def state_seen_from_trigger(ti: Any) -> str | None:
 def stats_backend() -> Any:
     """Answer what this process sends its metrics to, with Airflow's ``incr``, ``gauge`` and ``timing``.
 
-    Airflow 3.2 and newer have two modules of the same content: the task SDK's, which a worker sets up, and core's,
-    which the triggerer does. Before there is one.
+    Airflow 3.2 and newer have two of the same content: the task SDK's, which a worker sets up, and core's, which the
+    triggerer does. Before there is one.
     """
     found = []
     for name in ("airflow.sdk.observability.stats", "airflow.observability.stats"):
         try:
-            found.append(import_module(name))
+            module = import_module(name)
         except ImportError:
             continue
-    for module in found:
-        # Nothing public tells which one is set up: it is where its functions live.
-        if getattr(sys.modules.get(module.incr.__module__), "_factory", None) is not None:
-            return module
+        found.append(module if hasattr(module, "incr") else module.Stats)  # a class in Airflow 3.2
+    for backend in found:
+        if _is_set_up(backend):
+            return backend
     return found[0] if found else import_module("airflow.stats").Stats
+
+
+def _is_set_up(backend: Any) -> bool:
+    """Tell whether a process has set its metrics up there. Nothing public tells; asking it for a method would set it up."""
+    if isinstance(backend, type):
+        factory = getattr(backend, "factory", None)
+        return factory is not None and getattr(factory, "__name__", "") != "NoStatsLogger"
+    # It is where its functions live.
+    return getattr(sys.modules.get(backend.incr.__module__), "_factory", None) is not None
 
 
 def lineage_collector() -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import importlib.util
 import re
+import sys
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +110,28 @@ def test_airflows_own_backend_takes_every_call(monkeypatch):
     metrics.cost(1.5, dag_id="d", task_id="t")
     metrics.ended(KIND, JobEvent(kind=KIND.name, handle={"a": "b"}, outcome=Outcome.LOST))
     assert raised == []
+
+
+def keeper_of(name):
+    """Answer what keeps the state of one of Airflow's modules of metrics: a module in Airflow 3.3, a class before."""
+    module = importlib.import_module(name)
+    return sys.modules[module.incr.__module__] if hasattr(module, "incr") else module.Stats
+
+
+@pytest.mark.parametrize("at", [0, -1], ids=["a worker's", "a triggerer's"])
+def test_what_airflow_has_set_up_in_this_process_gets_the_metrics(at, monkeypatch):
+    """A worker sets up the task SDK's, a triggerer core's; Airflow 3.1 has one for both."""
+    newer = importlib.util.find_spec("airflow.sdk.observability") is not None
+    names = ["airflow.sdk.observability.stats", "airflow.observability.stats"] if newer else ["airflow.stats"]
+    backend = Backend()
+    for name in names:
+        keeper = keeper_of(name)
+        factory, made = ("factory", "instance") if isinstance(keeper, type) else ("_factory", "_backend")
+        monkeypatch.setattr(keeper, factory, (lambda: backend) if name == names[at] else None)
+        monkeypatch.setattr(keeper, made, None)
+    monkeypatch.setattr(metrics, "_is_on", lambda: True)
+    metrics.submitted(KIND)
+    assert [(call[0], call[1]) for call in backend.sent] == [("incr", "bda.jobs.submitted")]
 
 
 def test_the_page_names_every_metric():
