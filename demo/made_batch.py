@@ -62,9 +62,17 @@ class _Store:
         body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(most)
         return body
 
-    async def put(self, uri: str, body: bytes, *, if_absent: bool = False) -> bool:
+    async def etag(self, uri: str) -> str | None:
         bucket, key = split_s3_uri(uri)
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body, **({"IfNoneMatch": "*"} if if_absent else {}))
+        found = self._s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        return found[0]["ETag"] if found and found[0]["Key"] == key else None
+
+    async def put(
+        self, uri: str, body: bytes, *, if_absent: bool = False, if_match: str | None = None
+    ) -> bool:
+        bucket, key = split_s3_uri(uri)
+        condition = {"IfNoneMatch": "*"} if if_absent else {"IfMatch": if_match} if if_match else {}
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body, **condition)
         return True
 
     async def list(self, prefix_uri: str, after: str = "") -> list[str]:
@@ -97,7 +105,7 @@ class MadeBatch:
         self._chance = random.Random(7)  # noqa: S311 - a batch that looks the same each time
         self.layout = BatchLayout.of(output_s3_uri, batch_id_of(*place))
         identity = dict(zip(("dag_id", "run_id", "task_id", "map_index"), place, strict=True))
-        prepare.write_plan(
+        self.plan = prepare.write_plan(
             self._s3,
             self.layout,
             self._documents(),
@@ -231,5 +239,5 @@ class MadeBatch:
 
     async def _close(self, number: int) -> None:
         store = _Store(self._s3)
-        segment = await read_segment(store, self.layout, number)
+        segment = await read_segment(store, self.layout, number, self.plan.draft)
         await close_segment(store, self.layout, segment, self.run)

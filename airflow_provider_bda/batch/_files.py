@@ -18,7 +18,7 @@ from airflow_provider_bda.exceptions import BdaError
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
     from typing import IO
 
@@ -41,6 +41,8 @@ _ACTIONS = {
     "delete": "s3:DeleteObject",
 }
 _MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey"})
+#: What S3 answers to a condition of PutObject that does not hold, or no longer.
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 def s3_of(hook: BdaBaseHook) -> Any:
@@ -144,25 +146,37 @@ def put_bytes(s3: Any, uri: str, body: bytes, **put: Any) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=body, **put)
 
 
-def replace(s3: Any, uri: str, body: IO[bytes], etag: str, **put: Any) -> None:
-    """Put a file in the place of the version that was read.
+def swap(s3: Any, uri: str, body: bytes, etag: str | None, **put: Any) -> bool:
+    """Put a file in the place of the version that was read; say whether nobody else was faster.
 
-    :param etag: of that version.
-    :raises BdaError: somebody else has replaced it meanwhile, or S3 refuses it.
+    :param etag: of that version; None if there was none.
+    :param put: further arguments of PutObject.
+    :raises FileNotFoundError: there is no such bucket.
+    :raises BdaError: S3 refuses it, or its answer was lost: then it may be there or not.
     """
     bucket, key = split_s3_uri(uri)
+    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
     with storage("write", uri):
         try:
-            s3.put_object(Bucket=bucket, Key=key, Body=body, IfMatch=etag, **put)
+            s3.put_object(Bucket=bucket, Key=key, Body=body, **condition, **put)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in {"PreconditionFailed", "412"}:
+            if error.response.get("Error", {}).get("Code") not in _LOST:
                 raise
             # botocore may have repeated a call whose answer was lost: then what is there is ours.
             with copy_of(s3, uri) as (there, _):
-                body.seek(0)
-                if there.read() == body.read():
-                    return
-            raise
+                return there.read() == body
+    return True
+
+
+def delete(s3: Any, uris: Iterable[str]) -> None:
+    """Delete objects; one that is gone is no error.
+
+    :raises BdaError: S3 refuses it.
+    """
+    for uri in uris:
+        bucket, key = split_s3_uri(uri)
+        with storage("delete", uri):
+            s3.delete_object(Bucket=bucket, Key=key)
 
 
 def objects_under(s3: Any, prefix_uri: str) -> Iterator[tuple[str, int]]:

@@ -173,7 +173,7 @@ class Engine:
             while self._open >= OPEN_SEGMENTS:
                 self._freed.clear()
                 await self._freed.wait()
-            segment = await files.read_segment(self.store, self.layout, number)
+            segment = await files.read_segment(self.store, self.layout, number, self._plan.draft)
             self._heed(segment)
             if self._ended is not None and not segment.states.begun():
                 break  # segments are begun in order: from here on there is no job to wait for

@@ -14,13 +14,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bda.batch._files import THREADS, Upload, copy_of, replace, s3_of, write_json
+from airflow_provider_bda.batch._files import THREADS, Upload, copy_of, s3_of, swap, write_json
 from airflow_provider_bda.batch.bodies import read_body
 from airflow_provider_bda.batch.extraction import Extraction
 from airflow_provider_bda.batch.layout import BatchLayout
 from airflow_provider_bda.batch.results import part_uris, rows_in
 from airflow_provider_bda.batch.rows import UNDONE, Row, line_of
 from airflow_provider_bda.batch.summary import Figures
+from airflow_provider_bda.exceptions import BdaError
 from airflow_provider_bda.results import ResultsError
 from airflow_provider_bda.review.desk import ReviewDesk
 from airflow_provider_bda.waiting.errors import CALL_ERRORS, call_error
@@ -120,8 +121,15 @@ def _write(s3: Any, layout: BatchLayout, parts: Iterable[str], reader: _Reader, 
                     told.write(line)
                 if changed:
                     told.seek(0)
-                    replace(s3, uri, told, etag, **put)
+                    _put_back(s3, uri, told.read(), etag, put)
             _log.info("written: the rows of %s", uri)
+
+
+def _put_back(s3: Any, uri: str, part: bytes, etag: str, put: Mapping[str, Any]) -> None:
+    if not swap(s3, uri, part, etag, **put):
+        raise BdaError(
+            f"{uri} was written anew while it was read: an engine still works on the batch. A retry reads it again"
+        )
 
 
 class _Reader:

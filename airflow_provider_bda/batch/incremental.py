@@ -185,7 +185,7 @@ def claim_again(
     left_to_others = 0
     for number in range(plan.segments):
         rows = rows_of_part(s3, layout, number)
-        with copy_of(s3, layout.manifest(number)) as (manifest, _):
+        with copy_of(s3, layout.manifest(number, plan.draft)) as (manifest, _):
             documents = [Document.from_json(json.loads(line)) for line in manifest]
         places = {document.document_id: place for place, document in enumerate(documents)}
         left = [
@@ -249,7 +249,7 @@ def tell_index(
         kept = open_jobs[number].all if number in open_jobs else frozenset()
         done: list[bytes] = []
         free: list[bytes] = []
-        with copy_of(s3, layout.manifest(number)) as (manifest, _):
+        with copy_of(s3, layout.manifest(number, plan.draft)) as (manifest, _):
             for place, line in enumerate(manifest):
                 document = Document.from_json(json.loads(line))
                 row = rows.get(document.document_id, _NO_ROW)

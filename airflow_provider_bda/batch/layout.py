@@ -3,7 +3,7 @@
 ```
 {output_s3_uri}/_batches/{batch_id}/
   batch.json                  what the worker decided: request, limits, policy; written last, so it marks a whole manifest
-  manifest/00000.jsonl        the documents, in segments of 10,000
+  manifest/{draft}/00000.jsonl  the documents, in segments of 10,000; the plan says which worker's draft it is
   runs/0000.json              one per try: its orders, and what was to be done again
   states/0000.json            with an index: projects and blueprints of documents that name their own, when a run began
   ledger/00000/*.jsonl        append-only: what became of the documents of that segment
@@ -79,9 +79,17 @@ class BatchLayout:
         """Counts, durations and what was extracted."""
         return f"{self.batch_s3_uri}/summary.json"
 
-    def manifest(self, segment: int) -> str:
-        """Answer where the documents of a segment stand."""
-        return f"{self.batch_s3_uri}/manifest/{segment:05d}.jsonl"
+    @property
+    def manifests(self) -> str:
+        """The prefix of all drafts of the manifest."""
+        return f"{self.batch_s3_uri}/manifest/"
+
+    def manifest(self, segment: int, draft: str = "") -> str:
+        """Answer where the documents of a segment stand.
+
+        :param draft: the plan's.
+        """
+        return f"{self.manifests}{draft}{'/' if draft else ''}{segment:05d}.jsonl"
 
     def run(self, number: int) -> str:
         """Answer where a run's orders stand: 0 is the first, each clear begins another."""

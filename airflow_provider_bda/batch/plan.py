@@ -64,11 +64,13 @@ class Plan(_Json):
     :param skipped: how many the source had that other batches have processed; they are not in the manifest.
     :param estimate: what it was estimated to take, as :class:`~airflow_provider_bda.batch.estimate.Estimate` tells it.
     :param identity: which task instance it belongs to: Dag, run, task, map index.
+    :param draft: whose manifest it is: every worker that begins writes one of its own.
     """
 
     batch_id: str
     documents: int
     segments: int
+    draft: str = ""
     rejected: int = 0
     skipped: int = 0
     source: str = ""

@@ -7,17 +7,20 @@ the manifest is not whole, nothing was submitted, and it is written anew.
 from __future__ import annotations
 
 import json
+import logging
 import time
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch._files import (
+    delete,
     objects_under,
     put_bytes,
     read_json,
     storage,
-    write_json,
+    swap,
 )
 from airflow_provider_bda.batch.layout import SEGMENT
 from airflow_provider_bda.batch.plan import FORMAT, Plan, Run, orders_for
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_bda.batch.document import Document
     from airflow_provider_bda.batch.layout import BatchLayout
+
+_log = logging.getLogger(__name__)
 
 
 def read_plan(s3: Any, layout: BatchLayout) -> Plan | None:
@@ -60,11 +65,16 @@ def write_plan(
 ) -> Plan:
     """Write the manifest, a segment at a time, and then the plan.
 
+    The ledger knows a document by its place in the manifest, so no worker writes over another's: each writes a draft of its own, and
+    the plan, of which there is only ever the first, says whose counts.
+
     :param skipped: answers how many documents were left out, once all have been read.
     :param estimate: answers what they will take, likewise.
     :param tagging: arguments of PutObject.
     :raises BdaInputError: the source cannot be read, or an entry of it is wrong.
+    :raises BdaError: another worker was faster; a retry goes on from its plan.
     """
+    draft = uuid.uuid4().hex[:12]
     segment: list[bytes] = []
     total = rejected = number = 0
     for document in documents:
@@ -72,16 +82,17 @@ def write_plan(
         total += 1
         rejected += document.rejection is not None
         if len(segment) == SEGMENT:
-            put_bytes(s3, layout.manifest(number), b"\n".join(segment), **tagging)
+            put_bytes(s3, layout.manifest(number, draft), b"\n".join(segment), **tagging)
             number += 1
             segment = []
     if segment:
-        put_bytes(s3, layout.manifest(number), b"\n".join(segment), **tagging)
+        put_bytes(s3, layout.manifest(number, draft), b"\n".join(segment), **tagging)
         number += 1
     plan = Plan(
         batch_id=layout.batch_id,
         documents=total,
         segments=number,
+        draft=draft,
         rejected=rejected,
         skipped=skipped(),
         source=source,
@@ -89,8 +100,26 @@ def write_plan(
         estimate=dict(estimate()),
         identity=dict(identity),
     )
-    write_json(s3, layout.plan, plan.to_json(), **tagging)
+    body = json.dumps(plan.to_json(), indent=2).encode()
+    counts = swap(s3, layout.plan, body, None, ContentType="application/json", **tagging)
+    _sweep(s3, layout, draft, counts=counts)
+    if not counts:
+        raise BdaError(
+            f"another worker has written {layout.plan} meanwhile: it runs the same try of this task. Nothing was submitted by this "
+            "one; a retry goes on from what the other has done"
+        )
     return plan
+
+
+def _sweep(s3: Any, layout: BatchLayout, draft: str, *, counts: bool) -> None:
+    """Delete the drafts that do not count: this one, or those of workers that died or come too late."""
+    own = layout.manifest(0, draft).rpartition("/")[0]
+    try:
+        delete(
+            s3, [uri for uri, _ in objects_under(s3, layout.manifests) if uri.startswith(own) is not counts]
+        )
+    except BdaError as error:
+        _log.warning("drafts of the manifest are left: %s", error)
 
 
 def has_ended(s3: Any, layout: BatchLayout) -> bool:
@@ -124,18 +153,10 @@ def write_run(
     orders = orders_for(runs[-1] if runs else None, max_tries=draft.max_tries, redrive=redrive)
     run = replace(draft, **orders)
     body = json.dumps(run.to_json(), indent=2).encode()
-    try:
-        put_bytes(s3, layout.run(run.number), body, **tagging, IfNoneMatch="*")
-    except BdaError as error:
-        there = read_json(s3, layout.run(run.number))
-        if there is None:
-            raise
-        # botocore may have repeated a call whose answer was lost: then what is there is ours.
-        if there != json.loads(body):
-            raise BdaError(
-                f"{layout.run(run.number)} is there already: another worker has begun this try of the batch. A retry goes "
-                "on from there"
-            ) from error
+    if not swap(s3, layout.run(run.number), body, None, **tagging):
+        raise BdaError(
+            f"{layout.run(run.number)} is there already: another worker has begun this try of the batch. A retry goes on from there"
+        )
     return run
 
 

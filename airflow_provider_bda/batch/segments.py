@@ -87,9 +87,12 @@ class OpenSegment:
         ]
 
 
-async def read_segment(store: Store, layout: BatchLayout, number: int) -> OpenSegment:
-    """Read a segment's manifest and all of its ledger."""
-    body = await store.get(layout.manifest(number))
+async def read_segment(store: Store, layout: BatchLayout, number: int, draft: str = "") -> OpenSegment:
+    """Read a segment's manifest and all of its ledger.
+
+    :param draft: the plan's.
+    """
+    body = await store.get(layout.manifest(number, draft))
     documents = await asyncio.to_thread(_documents, body)
     segment = OpenSegment(number, documents, Segment(len(documents)), listed_at=time.time())
     uris = await store.list(layout.ledger(number))

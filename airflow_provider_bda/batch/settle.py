@@ -58,7 +58,7 @@ async def settle(store: Store, layout: BatchLayout, run: Run, *, is_over: bool) 
         if mark is None and is_over:
             name = f"{int(time.time() * 1000):013d}-{uuid.uuid4().hex}-000000.jsonl"
             await store.put(layout.ledger(number) + name, lines([{"k": "over", "r": run.number}]))
-        segment = await files.read_segment(store, layout, number)
+        segment = await files.read_segment(store, layout, number, plan.draft)
         if mark is None and segment.states.begun():
             await files.close_segment(store, layout, segment, run)
         jobs = segment.states.open()

@@ -21,21 +21,24 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from airflow_provider_bda.aws import split_s3_uri
-from airflow_provider_bda.batch._files import Upload, copy_of, objects_under, put_bytes, storage
+from airflow_provider_bda.batch._files import (
+    Upload,
+    copy_of,
+    delete,
+    objects_under,
+    put_bytes,
+    swap,
+)
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 from airflow_provider_bda.tables.schema import FORMAT, TableSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 #: How often a table's schema is read again where another batch has changed it meanwhile.
 _TRIES = 5
 _CHUNK = 1024 * 1024
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +215,6 @@ def upload(s3: Any, path: Path, uri: str, **put: Any) -> int:
     return path.stat().st_size
 
 
-def delete(s3: Any, uris: Iterable[str]) -> None:
-    """Delete objects; one that is gone is no error.
-
-    :raises BdaError: S3 refuses it.
-    """
-    for uri in uris:
-        bucket, key = split_s3_uri(uri)
-        with storage("delete", uri):
-            s3.delete_object(Bucket=bucket, Key=key)
-
-
 def _files(commit: Mapping[str, Any]) -> list[str]:
     return [file["s3_uri"] for told in commit["tables"].values() for file in told["files"]]
 
@@ -242,19 +234,4 @@ def _read(s3: Any, uri: str) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _swap(s3: Any, uri: str, value: Mapping[str, Any], etag: str | None, **put: Any) -> bool:
-    """Put a file in the place of the version that was read, or where there was none; say whether nobody was faster."""
-    bucket, key = split_s3_uri(uri)
-    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-    body = json.dumps(value, indent=1).encode()
-    with storage("write", uri):
-        try:
-            s3.put_object(
-                Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition, **put
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _LOST:
-                raise
-            # botocore may have repeated a call whose answer was lost: then what is there is ours.
-            there, _ = _read(s3, uri)
-            return bool(there == json.loads(body))
-    return True
+    return swap(s3, uri, json.dumps(value, indent=1).encode(), etag, ContentType="application/json", **put)

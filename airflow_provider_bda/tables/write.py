@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bda.batch._files import delete
 from airflow_provider_bda.exceptions import BdaError, BdaInputError
 from airflow_provider_bda.tables import store
 from airflow_provider_bda.tables.arrow import pyarrow, write_files
@@ -133,7 +134,7 @@ def write_dataset(
         raise _overtaken(dataset, batch_id)
     newest = store.settle(s3, dataset, commit, before, **options.put)
     gone = [uri for uris in replaced.values() for uri in uris]
-    store.delete(s3, gone)
+    delete(s3, gone)
     if not newest:
         raise _overtaken(dataset, batch_id)
     _log.info("swapped: %s files in, %s out", len(_files(commit)), len(gone))
@@ -294,7 +295,7 @@ def _files(commit: Mapping[str, Any]) -> list[str]:
 def _take_back(s3: Any, commit: Mapping[str, Any]) -> None:
     """Delete what was written and is seen by no commit; what cannot be is swept by the next writer."""
     try:
-        store.delete(s3, _files(commit))
+        delete(s3, _files(commit))
     except (BdaError, FileNotFoundError) as error:
         _log.warning("files of this try are left, and deleted by the next: %s", error)
 

@@ -147,7 +147,7 @@ class Batch:
                 answer.more = True
                 break
             if number in open_ones:
-                segment = open_segment(self.source, self.layout, number)
+                segment = open_segment(self.source, self.layout, number, str(self.plan().get("draft") or ""))
                 answer.unread += segment.catch_up(self.source, self.layout, number)
                 answer.rows += map(_row_of, segment.rows())
             else:

@@ -93,15 +93,16 @@ class OpenSegment:
 _SEGMENTS = Kept(MAX_KEPT)
 
 
-def open_segment(source: Source, layout: BatchLayout, number: int) -> OpenSegment:
+def open_segment(source: Source, layout: BatchLayout, number: int, draft: str) -> OpenSegment:
     """Answer a segment, read up to where an earlier answer came.
 
+    :param draft: the plan's.
     :raises FileNotFoundError: it has no manifest.
     :raises ReadError: S3 refused or did not answer, or the manifest is none.
     """
+    uri = layout.manifest(number, draft)
 
     def make() -> tuple[OpenSegment, int]:
-        uri = layout.manifest(number)
         try:
             lines = source.fetch(uri, MAX_FILE).splitlines()
             documents = [Document.from_json(json.loads(line)) for line in lines if line.strip()]
@@ -109,7 +110,7 @@ def open_segment(source: Source, layout: BatchLayout, number: int) -> OpenSegmen
             raise ReadError(f"{uri} is no manifest of a batch") from error
         return OpenSegment(documents), len(documents)
 
-    found: OpenSegment = _SEGMENTS.get((source, layout.manifest(number)), make, 3600.0)
+    found: OpenSegment = _SEGMENTS.get((source, uri), make, 3600.0)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,65 @@ def test_of_two_workers_that_begin_the_same_try_one_is_told_so(s3):
     assert write(s3, DRAFT, []) == DRAFT  # a repeated call whose first answer was lost
     with pytest.raises(BdaError, match="another worker has begun this try"):
         write(s3, replace(DRAFT, started_at=9.0), [])
+
+
+def write_plan(s3, documents):
+    return prepare.write_plan(
+        s3,
+        LAYOUT,
+        documents,
+        source="a source",
+        identity={},
+        skipped=lambda: 0,
+        estimate=dict,
+        tagging={},
+    )
+
+
+def listed(*numbers):
+    return [Document(document_id=f"d{n}", input_s3_uri=f"s3://documents/in/{n}.pdf") for n in numbers]
+
+
+def manifests(s3):
+    found = s3.list_objects_v2(Bucket="documents", Prefix="out/_batches/b/manifest/").get("Contents", ())
+    assert len({item["Key"].rpartition("/")[0] for item in found}) == 1
+    bodies = [s3.get_object(Bucket="documents", Key=item["Key"])["Body"].read() for item in found]
+    return [[json.loads(line)["document_id"] for line in body.splitlines()] for body in bodies]
+
+
+@pytest.mark.parametrize("after", [0, 2, 3, 4], ids=lambda after: f"{after} documents later")
+def test_a_worker_that_stood_still_changes_no_manifest_another_has_begun_to_work_through(
+    s3, monkeypatch, after
+):
+    """The ledger knows a document by its place in the manifest: another list under it would mix them all up."""
+    monkeypatch.setattr(prepare, "SEGMENT", 2)
+    plans = []
+
+    def stands_still():
+        for number, document in enumerate(listed(1, 2, 3, 4)):
+            if number == after:
+                plans.append(write_plan(s3, listed(0, 1, 2, 3, 4)))
+            yield document
+        if after == 4:
+            plans.append(write_plan(s3, listed(0, 1, 2, 3, 4)))
+
+    with pytest.raises(BdaError, match="another worker has written"):
+        write_plan(s3, stands_still())
+    assert manifests(s3) == [["d0", "d1"], ["d2", "d3"], ["d4"]]
+    assert prepare.read_plan(s3, LAYOUT) == plans[0]
+
+
+def test_a_manifest_that_a_worker_has_left_half_written_is_written_anew(s3, monkeypatch):
+    monkeypatch.setattr(prepare, "SEGMENT", 2)
+
+    def dies():
+        yield from listed(1, 2, 3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_plan(s3, dies())
+    assert write_plan(s3, listed(0, 1, 2, 3, 4)).documents == 5
+    assert manifests(s3) == [["d0", "d1"], ["d2", "d3"], ["d4"]]
 
 
 def test_names_in_overrides_are_looked_up_once_and_a_wrong_one_names_its_document():

@@ -339,14 +339,19 @@ def test_a_file_that_cannot_be_written_leaves_no_half_of_it(aws, a_batch, finish
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="documents")
 
 
-def test_a_part_an_engine_still_writes_is_not_overwritten(aws, a_batch, blueprint, stored):
+def test_a_part_an_engine_still_writes_is_not_overwritten(
+    aws, a_batch, blueprint, stored, finished, monkeypatch
+):
     a_batch.part(0, a_batch.run("a", blueprints=[blueprint]))
-    hook = BdaBaseHook()
-    s3 = _files.s3_of(hook)
-    with _files.copy_of(s3, a_batch.layout.part(0)) as (copy, etag):
+    swap = finish.swap
+
+    def too_late(*arguments, **more):
         a_batch.part(0, a_batch.made("b"))
-        with pytest.raises(BdaError, match="PreconditionFailed"):
-            _files.replace(s3, a_batch.layout.part(0), copy, etag)
+        return swap(*arguments, **more)
+
+    monkeypatch.setattr(finish, "swap", too_late)
+    with pytest.raises(BdaError, match="an engine still works on the batch"):
+        finished()
     assert lines(stored(a_batch.layout.part(0)))[0]["document_id"] == "b"
 
 
@@ -354,7 +359,7 @@ def test_a_part_replaced_by_a_call_whose_answer_was_lost_is_no_conflict(aws, a_b
     a_batch.part(0, a_batch.made("a"))
     s3 = _files.s3_of(BdaBaseHook())
     with _files.copy_of(s3, a_batch.layout.part(0)) as (copy, _):
-        _files.replace(s3, a_batch.layout.part(0), copy, '"of the version before"')
+        assert _files.swap(s3, a_batch.layout.part(0), copy.read(), '"of the version before"')
 
 
 def test_an_empty_batch_ends_too(aws, a_batch, finished, stored):
