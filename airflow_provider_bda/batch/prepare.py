@@ -13,13 +13,11 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bda.aws import split_s3_uri
 from airflow_provider_bda.batch._files import (
     delete,
     objects_under,
     put_bytes,
     read_json,
-    storage,
     swap,
 )
 from airflow_provider_bda.batch.layout import SEGMENT
@@ -130,9 +128,7 @@ def has_ended(s3: Any, layout: BatchLayout) -> bool:
 def reopen(s3: Any, layout: BatchLayout) -> None:
     """Take the summary of a batch away that has ended and goes on now."""
     if has_ended(s3, layout):
-        bucket, key = split_s3_uri(layout.summary)
-        with storage("delete", layout.summary):
-            s3.delete_object(Bucket=bucket, Key=key)
+        delete(s3, [layout.summary])
 
 
 def read_runs(s3: Any, layout: BatchLayout) -> list[Run]:

@@ -103,7 +103,7 @@ def replaced_by(
         for table in {**before["tables"], **commit["tables"]}
         for date in dates
     }
-    own = set(_files(commit))
+    own = set(files_of(commit))
     found = {
         partition: [uri for uri, _ in objects_under(s3, partition) if uri not in own]
         for partition in sorted(partitions.union(before.get("replaces", ())))
@@ -215,7 +215,8 @@ def upload(s3: Any, path: Path, uri: str, **put: Any) -> int:
     return path.stat().st_size
 
 
-def _files(commit: Mapping[str, Any]) -> list[str]:
+def files_of(commit: Mapping[str, Any]) -> list[str]:
+    """Answer the files that hold a commit's rows."""
     return [file["s3_uri"] for told in commit["tables"].values() for file in told["files"]]
 
 

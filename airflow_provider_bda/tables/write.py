@@ -137,7 +137,7 @@ def write_dataset(
     delete(s3, gone)
     if not newest:
         raise _overtaken(dataset, batch_id)
-    _log.info("swapped: %s files in, %s out", len(_files(commit)), len(gone))
+    _log.info("swapped: %s files in, %s out", len(store.files_of(commit)), len(gone))
     return {
         "dataset_s3_uri": dataset.uri,
         "batch_id": batch_id,
@@ -288,14 +288,10 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def _files(commit: Mapping[str, Any]) -> list[str]:
-    return [file["s3_uri"] for told in commit["tables"].values() for file in told["files"]]
-
-
 def _take_back(s3: Any, commit: Mapping[str, Any]) -> None:
     """Delete what was written and is seen by no commit; what cannot be is swept by the next writer."""
     try:
-        delete(s3, _files(commit))
+        delete(s3, store.files_of(commit))
     except (BdaError, FileNotFoundError) as error:
         _log.warning("files of this try are left, and deleted by the next: %s", error)
 
