@@ -27,13 +27,12 @@ demo: $(NEWEST) ## Send documents through an emulated BDA in a real Airflow (DOC
 ui: $(NEWEST) ## The same, and Airflow stays up to look at until Ctrl-C
 	@$(BIN)/python -m demo --keep $(if $(DOCS),--docs "$(DOCS)") $(ARGS)
 
-# Without the restart: what replaces a crashed worker would wait for ever (xdist 3.8, the scheduler of tests/conftest.py).
 test: $(NEWEST) ## Run all tests but the end-to-end ones, on the newest versions
-	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist load --max-worker-restart=0 $(ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist load $(ARGS)
 
 # Not again what asks little or nothing of Airflow or the Amazon provider; what asks a little, `make matrix` runs.
 test-lowest: $(LOWEST) ## Those that ask something of Airflow or the Amazon provider, on the lowest versions we promise
-	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist load --max-worker-restart=0 -o cache_dir=.venv-lowest/.pytest_cache \
+	@.venv-lowest/bin/python -m pytest -m "not e2e" -n 3 --dist load -o cache_dir=.venv-lowest/.pytest_cache \
 		$(addprefix --ignore tests/,emulator results benchmarks docs release e2e parity check batch_outputs test_iam.py \
 		test_example_tables.py test_example_blueprint.py) $(ARGS)
 

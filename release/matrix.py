@@ -173,8 +173,6 @@ def run(row: Row, python: str, wheel: Path, folder: Path, tests: Sequence[str]) 
         "3",
         "--dist",
         "load",
-        # One that replaces a crashed one waits for ever (the scheduler of tests/conftest.py, xdist 3.8).
-        "--max-worker-restart=0",
         f"--junitxml={report}",
     ]
     # Deprecations of versions that nobody here has pinned are theirs.

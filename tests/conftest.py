@@ -45,6 +45,12 @@ def no_ambient_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
 
 
+def pytest_configure(config):
+    # With this scheduling, what replaces a crashed worker waits for ever (xdist 3.8): a crash ends the run instead.
+    if hasattr(config.option, "maxworkerrestart"):
+        config.option.maxworkerrestart = "0"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Deal tests out one by one, but for those that stay together (xdist's own marks for that do nothing on pytest 9.2)."""
